@@ -1,0 +1,102 @@
+/* buf: doubling growth up to the stated maximum. */
+#include "base/buf.h"
+
+#include "base/err.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_init(buf *b, size_t max) { *b = (buf){.max = max}; }
+
+void buf_free(buf *b) {
+    free(b->p);
+    *b = (buf){.max = b->max};
+}
+
+char *buf_room(buf *b, size_t extra) {
+    if (extra > b->max || b->n > b->max - extra) {
+        b->failed = true;
+        return NULL;
+    }
+    if (b->n + extra > b->cap) {
+        size_t cap = b->cap ? b->cap * 2 : 256;
+        if (cap < b->n + extra) cap = b->n + extra;
+        if (cap > b->max) cap = b->max;
+        b->p = xrealloc(b->p, cap);
+        b->cap = cap;
+    }
+    return b->p + b->n;
+}
+
+void buf_add(buf *b, const void *p, size_t n) {
+    if (!n) return;
+    char *to = buf_room(b, n);
+    if (!to) return;
+    memcpy(to, p, n);
+    b->n += n;
+}
+
+void buf_char(buf *b, char c) { buf_add(b, &c, 1); }
+
+size_t fmt_u64(char *out, uint64_t v) {
+    char tmp[20];
+    size_t n = 0;
+    do tmp[n++] = (char)('0' + v % 10);
+    while (v /= 10);
+    for (size_t i = 0; i < n; i++) out[i] = tmp[n - 1 - i];
+    return n;
+}
+
+void buf_u64(buf *b, uint64_t v) {
+    char tmp[20];
+    buf_add(b, tmp, fmt_u64(tmp, v));
+}
+
+void buf_i64(buf *b, int64_t v) {
+    if (v < 0) buf_char(b, '-');
+    buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void buf_vprintf(buf *b, const char *fmt, va_list ap) {
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    char *to = n >= 0 ? buf_room(b, (size_t)n + 1) : NULL;
+    if (to) {
+        vsnprintf(to, (size_t)n + 1, fmt, again);
+        b->n += (size_t)n;
+    }
+    va_end(again);
+}
+
+void buf_printf(buf *b, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(b, fmt, ap);
+    va_end(ap);
+}
+
+void buf_consume(buf *b, size_t n) {
+    if (n >= b->n) {
+        b->n = 0;
+        return;
+    }
+    memmove(b->p, b->p + n, b->n - n);
+    b->n -= n;
+}
+
+size_t fmt_nano(char *out, int64_t nano) {
+    size_t n = 0;
+    uint64_t v = nano < 0 ? 0 - (uint64_t)nano : (uint64_t)nano;
+    if (nano < 0) out[n++] = '-';
+    n += fmt_u64(out + n, v / 1000000000u);
+    out[n++] = '.';
+    uint32_t frac = (uint32_t)(v % 1000000000u);
+    char digits[9];
+    for (int i = 8; i >= 0; i--, frac /= 10) digits[i] = (char)('0' + frac % 10);
+    size_t keep = 9;
+    while (keep > 1 && digits[keep - 1] == '0') keep--;
+    memcpy(out + n, digits, keep);
+    return n + keep;
+}

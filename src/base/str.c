@@ -1,0 +1,128 @@
+/* str: byte-view helpers. ASCII rules only: locale never matters on the wire. */
+#include "base/str.h"
+
+static unsigned char lower(unsigned char c) { return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 32) : c; }
+
+bool str_ieq(str a, str b) { return a.n == b.n && str_istarts(a, b); }
+
+bool str_istarts(str s, str prefix) {
+    if (s.n < prefix.n) return false;
+    for (size_t i = 0; i < prefix.n; i++)
+        if (lower((unsigned char)s.p[i]) != lower((unsigned char)prefix.p[i])) return false;
+    return true;
+}
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+str str_trim(str s) {
+    while (s.n && is_space(s.p[0])) s = (str){s.p + 1, s.n - 1};
+    while (s.n && is_space(s.p[s.n - 1])) s.n--;
+    return s;
+}
+
+ptrdiff_t str_chr(str s, char c) {
+    const char *q = s.n ? memchr(s.p, c, s.n) : NULL;
+    return q ? q - s.p : -1;
+}
+
+ptrdiff_t str_find(str s, str needle) {
+    const char *q = s.n ? memmem(s.p, s.n, needle.p, needle.n) : NULL;
+    return q ? q - s.p : -1;
+}
+
+bool str_cut(str *rest, char sep, str *part) {
+    if (!rest->p) return false;
+    ptrdiff_t at = str_chr(*rest, sep);
+    if (at < 0) {
+        *part = *rest;
+        *rest = STR_NONE;
+        return true;
+    }
+    *part = str_take(*rest, (size_t)at);
+    *rest = (str){rest->p + at + 1, rest->n - (size_t)at - 1};
+    return true;
+}
+
+int str_cmp(str a, str b) {
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+bool str_u64(str s, uint64_t *out) {
+    uint64_t v = 0;
+    if (!s.n) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned d = (unsigned)(unsigned char)s.p[i] - '0';
+        if (d > 9 || v > (UINT64_MAX - d) / 10) return false;
+        v = v * 10 + d;
+    }
+    *out = v;
+    return true;
+}
+
+bool str_i64(str s, int64_t *out) {
+    bool minus = s.n && s.p[0] == '-';
+    uint64_t v;
+    if (!str_u64(minus ? str_skip(s, 1) : s, &v) || v > (uint64_t)INT64_MAX) return false;
+    *out = minus ? -(int64_t)v : (int64_t)v;
+    return true;
+}
+
+/* Length of the well-formed sequence at p, 0 when malformed (Unicode 15, table 3-7). */
+static size_t utf8_seq(const unsigned char *p, size_t left) {
+    unsigned c = p[0];
+    if (c < 0x80) return 1;
+    size_t n = c >= 0xC2 && c <= 0xDF ? 2 : c >= 0xE0 && c <= 0xEF ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
+    if (!n || n > left) return 0;
+    unsigned lo = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    unsigned hi = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    if (p[1] < lo || p[1] > hi) return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    return n;
+}
+
+bool str_utf8(str s) {
+    const unsigned char *p = (const unsigned char *)s.p;
+    for (size_t i = 0; i < s.n;) {
+        uint64_t w;
+        if (s.n - i >= 8 && (memcpy(&w, p + i, 8), !(w & 0x8080808080808080u))) {
+            i += 8;
+            continue;
+        }
+        size_t n = utf8_seq(p + i, s.n - i);
+        if (!n) return false;
+        i += n;
+    }
+    return true;
+}
+
+size_t str_utf8_len(str s) {
+    size_t count = 0;
+    for (size_t i = 0; i < s.n; count++) {
+        size_t n = utf8_seq((const unsigned char *)s.p + i, s.n - i);
+        i += n ? n : 1;
+    }
+    return count;
+}
+
+enum { DISTANCE_MAX = 64 };
+
+unsigned str_distance(str a, str b, unsigned max) {
+    unsigned row[DISTANCE_MAX + 1];
+    if (a.n > DISTANCE_MAX || b.n > DISTANCE_MAX) return max + 1;
+    for (size_t j = 0; j <= b.n; j++) row[j] = (unsigned)j;
+    for (size_t i = 1; i <= a.n; i++) {
+        unsigned diag = row[0];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b.n; j++) {
+            unsigned up = row[j], best = diag + (a.p[i - 1] != b.p[j - 1]);
+            if (up + 1 < best) best = up + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diag = up;
+            row[j] = best;
+        }
+    }
+    return row[b.n] > max ? max + 1 : row[b.n];
+}

@@ -1,0 +1,58 @@
+/* books: what is kept of every call, for ever and exactly once.
+ *
+ * A worker appends events to its own memory-mapped spool segment before the last bytes of the
+ * call's answer go out; the page cache survives SIGKILL. The books thread tails the segments, folds
+ * events into one row per call, and writes them to the store; recovery after a crash is that same
+ * path, made idempotent by the call's id and the event's number.
+ *
+ *     worker: record_begin -> record_attempt* -> record_end      (wait-free: copy, CRC, release store)
+ *     books thread: spool -> fold -> SQLite
+ *
+ * The record itself is in books/record.h. */
+#ifndef DRAY_BOOKS_BOOKS_H
+#define DRAY_BOOKS_BOOKS_H
+
+#include "base/err.h"
+#include "books/record.h"
+
+struct books;
+struct spool; /* one per worker; not shared between threads */
+
+struct books_config {
+    str path;      /* SQLite file */
+    str spool_dir; /* segments live here; made when absent */
+    str gateway;   /* this gateway's name in the rows */
+    uint32_t writers;
+    bool fsync;    /* power-loss durability of each ended call */
+    uint64_t keep_calls_us, keep_bodies_us;
+};
+
+/* Opens the store and recovers what earlier processes left in the spool, then starts the books thread
+ * (named "books") and the segment helper (named "spool"). */
+struct books *books_open(const struct books_config *c, err *e);
+/* Drains: returns when every event is in the store or `wait_us` is over (what is left stays in the
+ * spool for the next start; its number is returned). */
+uint64_t books_close(struct books *b, uint64_t wait_us);
+struct spool *books_writer(struct books *b, unsigned i);
+
+/* Append one event. False when it can't be booked (disk full, both segments used up): the caller
+ * does what on_ledger_full says; the loss is counted. Called on the event loop: never blocks. */
+bool spool_begin(struct spool *s, const struct record *r);
+bool spool_attempt(struct spool *s, const struct record *r, const struct record_attempt *t);
+bool spool_end(struct spool *s, const struct record *r);
+/* What is only known after the answer's last byte (label of a named call, checks); the row is amended. */
+bool spool_amend(struct spool *s, const struct record_amend *m);
+
+struct books_status {
+    uint64_t backlog_events; /* appended, not yet in the store */
+    uint64_t backlog_bytes;
+    uint64_t rows;           /* written since start */
+    uint64_t lost;           /* events that could not be booked */
+    bool store_ok;           /* the last write to the store succeeded */
+    bool spool_ok;           /* there is room in the spool */
+    char error[160];         /* why not, empty when fine */
+};
+/* Thread-safe, lock-free reads of counters. */
+void books_status(const struct books *b, struct books_status *out);
+
+#endif

@@ -1,0 +1,73 @@
+/* openai: the OpenAI dialect as far as same-dialect calls need it: find the few members that
+ * matter in a request, splice it, read usage and finish out of answers and streams, write errors.
+ *
+ * Sources: OpenAI OpenAPI 2.3.0 (chat, completions, embeddings, responses). Pure: no I/O. */
+#ifndef DRAY_CHAT_OPENAI_H
+#define DRAY_CHAT_OPENAI_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "catalog/catalog.h"
+#include "facts/facts.h"
+#include "facts/prompt.h"
+
+/* The members of a request that the road needs; views of the body. */
+struct openai_request {
+    jval model, stream, stream_options, metadata, service_tier, user;
+    bool is_stream;
+    bool include_usage; /* the client asked for stream usage */
+};
+
+/* Reads them from a finished scan. False with a sentence and the parameter's name in `param` for
+ * wrong types and a missing model (`need_model`). */
+bool openai_request_read(struct openai_request *r, const jscan *s, str body, bool need_model, str *param, err *e);
+
+/* Walks messages, prompt or input and fills lengths, counts and spans. `facts` gets input_length,
+ * input_tokens (class-based estimate), output_tokens, tools, vision, schema, turns, stream.
+ * Never fails: what it doesn't know it leaves out. */
+void openai_facts(const jscan *s, str body, struct facts *f, struct prompt *p);
+
+/* One edit of a body: bytes [start, end) are replaced by `with`. */
+struct splice {
+    uint32_t start, end;
+    str with;
+};
+enum { OPENAI_SPLICES_MAX = 40 };
+/* The edits that send the request to `model`: model, dray_* members of metadata removed (the whole
+ * member when nothing else is in it), stream_options.include_usage when `inject`. Ascending, not
+ * overlapping; strings in `a`. Returns their number. */
+unsigned openai_splices(const struct openai_request *r, const jscan *s, str body, str model, bool inject, arena *a,
+                        struct splice out[OPENAI_SPLICES_MAX]);
+
+/* What an answer told about itself. */
+struct answer {
+    struct usage usage;
+    uint8_t finish; /* enum finish of the books */
+    bool done;      /* the stream's terminator came, or the body is whole */
+    bool error;     /* an in-band error event came */
+    bool content;   /* something of the answer's content came */
+    char id[96];    /* the answer's id, cut to fit */
+    uint8_t id_len;
+};
+
+/* Reads a whole non-streamed answer (chat, completion, embedding, responses object). */
+void openai_answer_read(struct answer *a, str body);
+
+/* Usage of any OpenAI-dialect usage object, wherever the provider puts it: details, cached,
+ * reasoning, audio, cache writes; contradictions set `suspect` and are resolved so that the lines
+ * stay disjoint and sum to the totals. */
+bool openai_usage(jval usage, struct usage *out);
+
+/* What to do with one SSE event of a same-dialect stream. */
+enum tap_verdict { TAP_PASS, TAP_DROP, TAP_REPLACE };
+/* Reads one event's data; `strip` when include_usage was injected: the extra usage chunk is
+ * dropped, `"usage":null` is cut out of the others (TAP_REPLACE: `out` has the new data).
+ * `responses` for the Responses API's events. */
+enum tap_verdict openai_tap(struct answer *a, str event, str data, bool strip, bool responses, buf *out);
+
+/* Writes an error body in this dialect. */
+void openai_error_write(buf *out, int status, str type, str code, str message, str param);
+
+#endif

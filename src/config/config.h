@@ -1,0 +1,151 @@
+/* config: the immutable snapshot of everything configured (CONTRACT section 6).
+ *
+ * Built from YAML, or from the environment alone when there is no file. A reload builds a new one
+ * and swaps the pointer; each call pins the one it began with. All memory is in the snapshot's
+ * arena; strings live as long as the pin. Credentials are held here and nowhere else. */
+#ifndef DRAY_CONFIG_CONFIG_H
+#define DRAY_CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "brain/router.h"
+#include "catalog/catalog.h"
+
+#include <stdatomic.h>
+
+enum { CONFIG_KEYS_MAX = 64, CONFIG_LISTEN_MAX = 8, CONFIG_PROVIDERS_MAX = 256 };
+
+enum stream_usage { STREAM_USAGE_INJECT, STREAM_USAGE_OBSERVE };
+enum reroute { REROUTE_AUTO_ONLY, REROUTE_ALWAYS, REROUTE_NEVER };
+enum run_mode { MODE_ROUTE, MODE_OBSERVE };
+enum on_full { ON_FULL_SERVE, ON_FULL_REFUSE };
+enum on_disconnect { DISCONNECT_CANCEL, DISCONNECT_FINISH };
+
+struct header_pair {
+    str name, value; /* name in lower case */
+};
+
+/* Time limits of one attempt, microseconds; 0 means none. */
+struct timeouts {
+    uint64_t connect;    /* name to connected and, with TLS, shaken hands */
+    uint64_t first_byte; /* request sent to first byte of the answer */
+    uint64_t idle;       /* between bytes of the answer */
+    uint64_t total;      /* of the whole attempt */
+};
+
+struct provider {
+    str name;
+    uint16_t id;
+    const struct provider_kind *kind;
+    /* where: from base_url */
+    bool tls;
+    str host;      /* name or address, without brackets */
+    uint16_t port;
+    str host_header; /* "api.openai.com", with port when not the scheme's */
+    str base_path; /* "/v1", no trailing slash; the surface's path without its /v1 goes behind */
+    str sim;       /* not empty: the simulated provider stands in */
+    /* credentials: exactly one way */
+    str key[CONFIG_KEYS_MAX];
+    uint16_t key_count;
+    bool key_from_client; /* api_key: client */
+    str key_command, key_file; /* already run or read into key[] when the snapshot was built */
+    str forward[32]; /* client headers passed on, lower case */
+    uint16_t forward_count;
+    struct header_pair header[32]; /* added to each request */
+    uint16_t header_count;
+    struct timeouts timeout;
+    uint32_t max_connections; /* per worker; 0: no limit */
+    uint8_t stream_usage;     /* enum stream_usage; inject only when the kind accepts stream_options */
+    str ca_file;              /* empty: the system's */
+    bool verify;              /* always true; there is no option to switch it off */
+};
+
+/* A name clients may send: a configured model, an alias. */
+struct model_name {
+    str name;
+    uint16_t target;
+    uint8_t reroute; /* enum reroute */
+};
+
+struct client_key {
+    uint8_t sha256[32]; /* of the credential: the text itself is not kept */
+    str name;           /* what the ledger and rules call it; "key-1"… when not named */
+    str team;
+    bool admin;
+};
+
+struct listen_addr {
+    str text; /* as written */
+    str host; /* address, or path of a unix socket */
+    uint16_t port;
+    bool is_unix, loopback;
+};
+
+/* Bounds on what clients may do; `dray check --limits` prints them. */
+struct limits {
+    uint64_t body_max;          /* request body bytes, default 64 MiB */
+    uint32_t head_max;          /* request head bytes, default 64 kB */
+    uint32_t hold_max;          /* answers up to this are held for the cost headers: 1 MiB */
+    uint64_t client_head_us;    /* whole head must have come: 10 s */
+    uint64_t client_body_us;    /* between pieces of the body: 30 s */
+    uint64_t client_idle_us;    /* keep-alive: 75 s */
+    uint64_t client_write_us;   /* a client that reads nothing for this long is cut: 60 s */
+    uint32_t client_connections;/* over all workers */
+    uint64_t drain_us;          /* graceful stop: 30 s */
+};
+
+struct config {
+    arena a;
+    atomic_uint pins;
+    str source;  /* file it came from; empty: zero-config */
+    str version; /* short hash of the effective configuration without secrets: config_version */
+    struct listen_addr listen[CONFIG_LISTEN_MAX];
+    uint16_t listen_count;
+    uint16_t workers; /* default min(cores, 4) */
+    struct provider *provider;
+    uint16_t provider_count;
+    struct model_name *name; /* sorted by name */
+    uint32_t name_count;
+    struct router router;
+    struct client_key *key;
+    uint32_t key_count;
+    uint8_t mode;          /* enum run_mode */
+    uint8_t reroute;       /* default for names */
+    uint8_t on_full;       /* enum on_full */
+    uint8_t on_disconnect; /* enum on_disconnect */
+    str ledger_path;       /* SQLite file */
+    str spool_dir;
+    bool ledger_fsync;
+    uint64_t keep_calls_us, keep_bodies_us; /* 0: for ever */
+    bool simulated;        /* no key in the environment: simulated providers stand in */
+    bool store_bodies;
+    struct limits limits;
+};
+
+/* Reads `path` (NULL: $DRAY_CONFIG, ./dray.yaml, else zero-config from the environment) and builds a
+ * snapshot with one pin. NULL on error, with "file:line:col: message". */
+struct config *config_load(const char *path, err *e);
+/* The same from text in memory (tests, admin). `name` is what errors call it. */
+struct config *config_parse(str text, const char *name, err *e);
+struct config *config_pin(struct config *c);
+/* Frees the snapshot with the last pin; wipes credentials first. */
+void config_unpin(struct config *c);
+
+/* What a model name in a request means. */
+enum resolved { RESOLVED_NONE, RESOLVED_AUTO, RESOLVED_TIER, RESOLVED_TARGET };
+struct resolution {
+    enum resolved what;
+    uint32_t tier;      /* RESOLVED_TIER */
+    struct target target; /* RESOLVED_TARGET: by value: provider/model names make targets on the fly */
+    bool reroute;       /* RESOLVED_TARGET: the policy decides all the same (reroute: always) */
+};
+/* "auto", "auto:TIER", a configured name, "provider/model", a bare upstream name (CONTRACT section 3).
+ * `dialect` is the client's. Strings of the result are views of `model` or of the snapshot. No allocation. */
+void config_resolve(const struct config *c, str model, enum dialect dialect, struct resolution *out);
+/* All names for GET /v1/models, each once: auto, tiers, configured names, the catalogue's models of
+ * configured providers as provider/model. */
+void config_each_model(const struct config *c, void (*each)(void *ctx, str id, str owner), void *ctx);
+/* The key a client's credential belongs to, NULL when none matches. Constant time per key. */
+const struct client_key *config_key(const struct config *c, str credential);
+
+#endif

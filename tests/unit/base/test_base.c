@@ -1,0 +1,132 @@
+/* str, arena, buf, hash: known answers and edges. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void test_str_numbers(void **state) {
+    (void)state;
+    uint64_t u;
+    int64_t i;
+    assert_true(str_u64(STR("18446744073709551615"), &u));
+    assert_true(u == UINT64_MAX);
+    assert_false(str_u64(STR("18446744073709551616"), &u));
+    assert_false(str_u64(STR(""), &u));
+    assert_false(str_u64(STR("+1"), &u));
+    assert_true(str_i64(STR("-42"), &i));
+    assert_int_equal(i, -42);
+}
+
+static void test_str_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *z;
+        bool good;
+    } cases[] = {{"plain ascii, long enough", true}, {"\xc3\xa9", true},         {"\xe2\x82\xac", true}, {"\xf0\x9f\x98\x80", true},
+                 {"\xc0\xaf", false},                {"\xed\xa0\x80", false},     {"\xf4\x90\x80\x80", false}, {"\xe2\x82", false},
+                 {"\x80", false},                    {"12345678\xff", false}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) assert_int_equal(str_utf8(str_from(cases[k].z)), cases[k].good);
+    assert_int_equal(str_utf8_len(STR("a\xc3\xa9\xff")), 3);
+}
+
+static void test_str_cut(void **state) {
+    (void)state;
+    str rest = STR("a,,b"), part;
+    assert_true(str_cut(&rest, ',', &part) && str_eq(part, STR("a")));
+    assert_true(str_cut(&rest, ',', &part) && part.n == 0);
+    assert_true(str_cut(&rest, ',', &part) && str_eq(part, STR("b")));
+    assert_false(str_cut(&rest, ',', &part));
+}
+
+static void test_str_distance(void **state) {
+    (void)state;
+    assert_int_equal(str_distance(STR("polcy"), STR("policy"), 3), 1);
+    assert_int_equal(str_distance(STR("kitten"), STR("sitting"), 5), 3);
+    assert_int_equal(str_distance(STR("abc"), STR("xyz"), 2), 3);
+}
+
+static void test_hash(void **state) {
+    (void)state;
+    assert_int_equal(crc32c(0, "123456789", 9), 0xE3069283u); /* RFC 3720 B.4's check value */
+    assert_int_equal(crc32c(crc32c(0, "12345", 5), "6789", 4), 0xE3069283u);
+    uint64_t key[2] = {0x0706050403020100u, 0x0f0e0d0c0b0a0908u};
+    uint64_t a = siphash(key, "abc", 3), b = siphash(key, "abd", 3);
+    assert_true(a != b && a == siphash(key, "abc", 3));
+}
+
+static void test_uuid(void **state) {
+    (void)state;
+    struct uuid_gen g;
+    uuid_gen_init(&g);
+    struct uuid prev = uuid_v7(&g, 1700000000000000u);
+    for (int i = 0; i < 10000; i++) { /* more than one millisecond's counter; the clock stands still */
+        struct uuid u = uuid_v7(&g, 1700000000000000u);
+        assert_true(memcmp(u.b, prev.b, 16) > 0);
+        assert_int_equal(u.b[6] >> 4, 7);
+        assert_int_equal(u.b[8] >> 6, 2);
+        prev = u;
+    }
+    char text[37];
+    struct uuid back;
+    uuid_format(text, prev);
+    assert_true(uuid_parse(str_from(text), &back) && memcmp(back.b, prev.b, 16) == 0);
+    assert_false(uuid_parse(STR("018f0000-0000-7000-8000-00000000000"), &back));
+}
+
+static void test_arena(void **state) {
+    (void)state;
+    arena a;
+    arena_init(&a, 128, 4096);
+    char *p = arena_alloc(&a, 10);
+    p = arena_grow(&a, p, 10, 100);
+    memset(p, 1, 100);
+    str s = arena_printf(&a, "%d-%s", 7, "x");
+    assert_true(str_eq(s, STR("7-x")));
+    assert_false(arena_failed(&a));
+    memset(arena_alloc(&a, 5000), 0, 5000); /* past the maximum: usable, but marked */
+    assert_true(arena_failed(&a));
+    arena_free(&a);
+    assert_false(arena_failed(&a));
+}
+
+static void test_buf(void **state) {
+    (void)state;
+    buf b;
+    buf_init(&b, 8);
+    buf_strz(&b, "12345678");
+    assert_false(b.failed);
+    buf_char(&b, '9');
+    assert_true(b.failed);
+    assert_int_equal(b.n, 8);
+    buf_consume(&b, 3);
+    assert_true(str_eq(buf_view(&b), STR("45678")));
+    buf_free(&b);
+}
+
+static void test_money(void **state) {
+    (void)state;
+    static const struct {
+        int64_t nano;
+        const char *text;
+    } cases[] = {{0, "0.0"}, {12345, "0.000012345"}, {-1500000000, "-1.5"}, {1000000000, "1.0"}, {INT64_MAX, "9223372036.854775807"}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char out[32];
+        assert_true(str_eqz(str_make(out, fmt_nano(out, cases[k].nano)), cases[k].text));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_str_numbers), cmocka_unit_test(test_str_utf8), cmocka_unit_test(test_str_cut),
+        cmocka_unit_test(test_str_distance), cmocka_unit_test(test_hash),    cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_arena),       cmocka_unit_test(test_buf),      cmocka_unit_test(test_money),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
