@@ -30,9 +30,12 @@ static void put_escaped(struct line *l, str s) {
     while (utf8 && s.n && !str_utf8(s)) s.n--; /* the cut may have split a sequence */
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\') put(l, (char[]){'\\', (char)c}, 2);
-        else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8)) put(l, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
-        else put(l, (const char *)&s.p[i], 1);
+        if (c == '"' || c == '\\')
+            put(l, (char[]){'\\', (char)c}, 2);
+        else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
+            put(l, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+        else
+            put(l, (const char *)&s.p[i], 1);
     }
 }
 

@@ -60,7 +60,16 @@ enum http_name {
         HTTP_NAME_COUNT
 };
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHOD_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_METHOD_OTHER
+};
 
 struct http_header {
     str name, value; /* as sent; value without surrounding space */
@@ -70,13 +79,13 @@ struct http_header {
 /* A parsed head; all views into the text that was parsed. */
 struct http_head {
     /* request */
-    uint8_t method; /* enum http_method */
-    str target;     /* as sent: origin-form or absolute-form */
+    uint8_t method;  /* enum http_method */
+    str target;      /* as sent: origin-form or absolute-form */
     str path, query; /* query without '?'; of the target's path part */
     /* response */
     uint16_t status;
     /* both */
-    uint8_t minor;  /* HTTP/1.minor */
+    uint8_t minor; /* HTTP/1.minor */
     bool chunked, keep_alive;
     bool expect_continue;
     bool has_length;
@@ -87,12 +96,12 @@ struct http_head {
 
 enum http_error {
     HTTP_OK,
-    HTTP_BAD_LINE,      /* request or status line */
+    HTTP_BAD_LINE, /* request or status line */
     HTTP_BAD_HEADER,
-    HTTP_BAD_LENGTH,    /* both lengths, two lengths, not a number */
-    HTTP_BAD_CODING,    /* transfer-encoding that is not chunked alone */
-    HTTP_TOO_MANY,      /* headers */
-    HTTP_BAD_VERSION,   /* not HTTP/1.x */
+    HTTP_BAD_LENGTH,  /* both lengths, two lengths, not a number */
+    HTTP_BAD_CODING,  /* transfer-encoding that is not chunked alone */
+    HTTP_TOO_MANY,    /* headers */
+    HTTP_BAD_VERSION, /* not HTTP/1.x */
     HTTP_BAD_CHUNK,
 };
 const char *http_error_text(enum http_error e);

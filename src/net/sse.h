@@ -19,9 +19,9 @@ struct sse_event {
 /* Splitter: holds the incomplete tail between feeds (bounded by `max`). LF, CRLF and CR line ends;
  * a byte order mark at the start is skipped. */
 struct sse {
-    buf held;     /* incomplete event */
-    buf joined;   /* multi-line data */
-    size_t scan;  /* how far `held` has been searched for an end */
+    buf held;    /* incomplete event */
+    buf joined;  /* multi-line data */
+    size_t scan; /* how far `held` has been searched for an end */
     bool begun;
 };
 void sse_init(struct sse *s, size_t max);
