@@ -1,9 +1,4 @@
-/* dray: one binary, a table of commands. */
-#include "base/str.h"
+/* dray: one binary, a table of commands (cli_commands.def). */
+#include "cli/cli.h"
 
-#include <stdio.h>
-
-int main(void) {
-    puts("dray " DRAY_VERSION);
-    return 0;
-}
+int main(int argc, char **argv) { return cli_main(argc, argv); }
