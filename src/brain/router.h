@@ -18,6 +18,8 @@ enum {
     ROUTER_TIER_TARGETS_MAX = 16,
     ROUTER_TARGETS_MAX = 4096,
     ROUTER_RULES_MAX = 1024,
+    ROUTER_NEST_MAX = 8,           /* any, all, not inside each other */
+    ROUTER_CONDITIONS_MAX = 16384, /* of all rules and labels */
     PLAN_TARGETS_MAX = ROUTER_TIER_TARGETS_MAX,
 };
 
@@ -51,6 +53,11 @@ struct router {
     str name[FACTS_NAMED_MAX]; /* header.X and metadata.X that rules and labels name */
     const struct policy *policy;
     const struct labels *labels;
+    /* Set before router_compile and used by it only, for `use:` names that are neither a tier nor a
+     * target's: the id of the target that a configured name or provider/model means, -1 when there is
+     * none. May add to `target`. NULL: tiers and targets only. */
+    int (*resolve)(void *ctx, str name);
+    void *resolve_ctx;
     uint16_t baseline; /* target id where an auto call would have gone without routing */
     bool has_baseline;
 };
@@ -62,14 +69,16 @@ struct candidate {
 };
 
 struct plan {
-    str rule;   /* name of the rule that decided; "model" when the client named a target, "tier" when it named a tier */
-    str tier;   /* empty when the plan is one named target */
+    str rule; /* name of the rule that decided; "model" when the client named a target, "tier" when it named a tier
+               */
+    str tier; /* empty when the plan is one named target */
     uint16_t count;
-    uint16_t target[PLAN_TARGETS_MAX]; /* to be tried in this order */
+    uint16_t target[PLAN_TARGETS_MAX];            /* to be tried in this order */
     struct candidate candidate[PLAN_TARGETS_MAX]; /* of the tier, configured order */
     uint16_t candidate_count;
-    double propensity; /* probability with which target[0] was chosen, 1 when certain */
-    bool routed;       /* the policy or a tier name decided, not a model name */
+    double propensity;   /* probability with which target[0] was chosen, 1 when certain */
+    uint16_t rule_index; /* of the policy; ROUTER_RULES_MAX when no rule decided */
+    bool routed;         /* the policy or a tier name decided, not a model name */
 };
 
 /* Compiles `policy:` (NULL: the built-in rules of CONTRACT section 6) and `labels:` (NULL: none)
@@ -77,14 +86,21 @@ struct plan {
  * "file:line:col: message". */
 bool router_compile(struct router *r, const struct ynode *policy, const struct ynode *labels, arena *a, err *e);
 
-/* Applies labels to `f`: sets task and stakes where no hint did. */
+/* Applies labels to `f`: sets task and stakes where no hint did. For each the first matching label
+ * counts. After classify(), which fills system_hash; what it said of the task is replaced. */
 void router_label(const struct router *r, struct facts *f);
-/* Decides by the policy. `draw` is a random number of the caller's, used only by balance: weighted. */
+/* Decides by the policy; where no rule matches, as the built-in policy's last rule does ("default":
+ * the tier called mid, else the middle one). `draw` is a random number of the caller's, used only by
+ * balance: weighted. A target that the catalogue knows to be unable (images, length of the input) is
+ * tried after those that are able. */
 void decide(const struct router *r, const struct facts *f, uint64_t draw, struct plan *out);
-/* A plan for one tier (auto:light, x-dray-tier, override). */
-void decide_tier(const struct router *r, const struct facts *f, uint32_t tier, str rule, uint64_t draw, struct plan *out);
+/* A plan for one tier (auto:light, x-dray-tier, override); `rule` is what the plan calls its reason. */
+void decide_tier(const struct router *r, const struct facts *f, uint32_t tier, str rule, uint64_t draw,
+                 struct plan *out);
 /* A plan for one named target. */
 void decide_target(const struct router *r, const struct facts *f, uint16_t target, struct plan *out);
+/* Output tokens that a call is expected to have: a usual figure of its task, at most the client's limit. */
+int64_t decide_output_tokens(const struct facts *f);
 /* Index of a tier by name, or -1. */
 int router_tier(const struct router *r, str name);
 /* Why: for each rule up to the one that matched, which condition held or failed, as JSON members

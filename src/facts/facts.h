@@ -60,14 +60,15 @@ struct facts {
     uint8_t task_source;
     uint8_t stakes;
     uint8_t hour;             /* of the call's begin, UTC, 0-23 */
+    bool stakes_hint; /* the request itself said the stakes: labels leave them */
     bool stream, vision, audio, tools, schema;
     uint16_t tool_count;      /* tools offered */
     uint16_t turns;           /* messages in the conversation, system ones included */
     uint32_t input_length;    /* characters (code points) of all message text */
     uint32_t input_tokens;    /* estimated before the call */
     uint32_t output_tokens;   /* the client's limit; 0 when it set none */
-    float task_confidence;    /* 0..1; 1 for hints and labels */
-    float difficulty;         /* 0..1, or < 0 when no model said */
+    float task_confidence;    /* 0..1 in steps of 1/10000; 1 for hints and labels */
+    float difficulty;         /* 0..1 in steps of 1/10000, or < 0 when no model said */
     uint64_t system_hash;     /* fingerprint of the system prompt, 0 without one */
     uint64_t template_hash;   /* fingerprint of the prompt's shape, 0 when not computed */
     str model;                /* as the client asked */
@@ -88,12 +89,19 @@ bool stakes_parse(str s, enum stakes *out);
 
 /* Defaults: version, normal stakes, difficulty unknown; everything else empty. */
 void facts_init(struct facts *f);
+/* The value that task_confidence and difficulty may take nearest to `x` (clamped to 0..1), so that
+ * what is written reads back bit for bit. */
+float facts_share(double x);
+/* The value of a named header or metadata entry, NULL when the call had none. */
+const str *facts_named(const struct facts *f, str name);
 /* Compact JSON with short keys (documented in facts.c), default values left out: what the ledger
  * keeps. Only what `f` holds; no text of the prompt. */
 void facts_write(const struct facts *f, buf *out);
-/* Reads it back; strings are copied into `a`. False on malformed text or an unknown version. */
+/* Reads it back; strings are copied into `a`. False on malformed text or a version that is not ours;
+ * unknown members are skipped. */
 bool facts_read(struct facts *f, str json, arena *a, err *e);
-/* Adds the members under their long contract names to an open JSON object (route, explain, admin). */
+/* Adds the members under their long contract names to an open JSON object (route, explain, admin).
+ * Hashes are 16 hex digits; what is not known is null. */
 void facts_explain(const struct facts *f, jw *w);
 
 #endif

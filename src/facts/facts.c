@@ -1,0 +1,338 @@
+/* facts: tables, the compact form that the ledger keeps, and the long one that people read.
+ *
+ * Both forms and the reader walk one table of fields, so that a fact is one row. The compact form
+ * is {"v":1,…} with the short keys of the table and default values left out; shares (confidence,
+ * difficulty) are integers in 1/10000, hashes 16 hex digits, both because a JSON number would not
+ * carry them exactly. Tags are "g":[…]; named headers and metadata "n":{"header.x":"…"}. */
+#include "facts/facts.h"
+
+#include <stdio.h>
+
+enum { SHARE = 10000 };
+
+enum field_type { F_TASK, F_SOURCE, F_STAKES, F_BOOL, F_U8, F_U16, F_U32, F_SHARE, F_HASH, F_STR };
+
+/* short key, contract name, type, member of struct facts */
+#define FIELDS(X)                                                                                                 \
+    X("t", "task", F_TASK, task)                                                                                  \
+    X("ts", "task_source", F_SOURCE, task_source)                                                                 \
+    X("tc", "task_confidence", F_SHARE, task_confidence)                                                          \
+    X("d", "difficulty", F_SHARE, difficulty)                                                                     \
+    X("s", "stakes", F_STAKES, stakes)                                                                            \
+    X("sx", "stakes_hint", F_BOOL, stakes_hint)                                                                   \
+    X("il", "input_length", F_U32, input_length)                                                                  \
+    X("it", "input_tokens", F_U32, input_tokens)                                                                  \
+    X("ot", "output_tokens", F_U32, output_tokens)                                                                \
+    X("tn", "turns", F_U16, turns)                                                                                \
+    X("st", "stream", F_BOOL, stream)                                                                             \
+    X("vi", "vision", F_BOOL, vision)                                                                             \
+    X("au", "audio", F_BOOL, audio)                                                                               \
+    X("to", "tools", F_BOOL, tools)                                                                               \
+    X("tl", "tool_count", F_U16, tool_count)                                                                      \
+    X("sc", "schema", F_BOOL, schema)                                                                             \
+    X("h", "hour", F_U8, hour)                                                                                    \
+    X("sh", "system_hash", F_HASH, system_hash)                                                                   \
+    X("th", "template_hash", F_HASH, template_hash)                                                               \
+    X("m", "model", F_STR, model)                                                                                 \
+    X("k", "key", F_STR, key)                                                                                     \
+    X("te", "team", F_STR, team)                                                                                  \
+    X("u", "user", F_STR, user)                                                                                   \
+    X("se", "session", F_STR, session)
+
+static const struct field {
+    const char *brief, *name;
+    enum field_type type;
+    size_t at;
+} fields[] = {
+#define X(brief, name, type, member) {brief, name, type, offsetof(struct facts, member)},
+    FIELDS(X)
+#undef X
+};
+enum { FIELD_COUNT = sizeof fields / sizeof *fields };
+
+static const struct {
+    const char *name;
+    uint8_t simple;
+} tasks[TASK_COUNT] = {
+#define X(id, name, simple) {name, simple},
+    FACTS_TASKS(X)
+#undef X
+};
+static const char *const sources[] = {"none", "hint", "label", "classifier", "endpoint"};
+static const char *const stakes_names[] = {"low", "normal", "high"};
+enum {
+    SOURCE_COUNT = sizeof sources / sizeof *sources,
+    STAKES_COUNT = sizeof stakes_names / sizeof *stakes_names
+};
+enum { SIMPLE_SUMMARY_TOKENS = 2000 };
+
+const char *task_name(enum task t) { return (unsigned)t < TASK_COUNT ? tasks[t].name : "unknown"; }
+
+bool task_parse(str s, enum task *out) {
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        if (str_eqz(s, tasks[i].name)) {
+            *out = (enum task)i;
+            return true;
+        }
+    *out = TASK_UNKNOWN;
+    return false;
+}
+
+bool task_is_simple(enum task t, int64_t input_tokens) {
+    if ((unsigned)t >= TASK_COUNT || !tasks[t].simple) return false;
+    return t != TASK_SUMMARIZE || input_tokens < SIMPLE_SUMMARY_TOKENS;
+}
+
+const char *task_source_name(enum task_source s) { return (unsigned)s < SOURCE_COUNT ? sources[s] : "none"; }
+
+const char *stakes_name(enum stakes s) { return (unsigned)s < STAKES_COUNT ? stakes_names[s] : "normal"; }
+
+bool stakes_parse(str s, enum stakes *out) {
+    for (unsigned i = 0; i < STAKES_COUNT; i++)
+        if (str_eqz(s, stakes_names[i])) {
+            *out = (enum stakes)i;
+            return true;
+        }
+    return false;
+}
+
+void facts_init(struct facts *f) {
+    *f = (struct facts){.version = FACTS_VERSION, .stakes = STAKES_NORMAL, .difficulty = -1};
+}
+
+float facts_share(double x) {
+    if (!(x > 0)) return 0; /* not a number as well */
+    if (x >= 1) return 1;
+    return (float)(int)(x * SHARE + 0.5) / (float)SHARE;
+}
+
+const str *facts_named(const struct facts *f, str name) {
+    for (unsigned i = 0; i < f->named_count; i++)
+        if (f->named[i].value.p && str_eq(f->named[i].name, name)) return &f->named[i].value;
+    return NULL;
+}
+
+/* The value of a numeric, boolean or enumerated field. */
+static int64_t field_get(const struct facts *f, const struct field *d) {
+    const char *p = (const char *)f + d->at;
+    switch (d->type) {
+    case F_BOOL: return *(const bool *)p;
+    case F_TASK:
+    case F_SOURCE:
+    case F_STAKES:
+    case F_U8: return *(const uint8_t *)p;
+    case F_U16: return *(const uint16_t *)p;
+    case F_U32: return *(const uint32_t *)p;
+    case F_SHARE: {
+        float x = *(const float *)p;
+        return x < 0 ? -1 : (int64_t)((double)x * SHARE + 0.5);
+    }
+    case F_HASH:
+    case F_STR: break;
+    }
+    return 0;
+}
+
+static str hash_text(char out[17], uint64_t h) {
+    snprintf(out, 17, "%016llx", (unsigned long long)h);
+    return str_make(out, 16);
+}
+
+static bool hash_parse(str s, uint64_t *out) {
+    if (s.n != 16) return false;
+    uint64_t h = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                            : 16;
+        if (d > 15) return false;
+        h = h << 4 | d;
+    }
+    *out = h;
+    return true;
+}
+
+static void write_named(const struct facts *f, jw *w) {
+    jw_object(w);
+    for (unsigned i = 0; i < f->named_count; i++) {
+        if (!f->named[i].value.p) continue;
+        jw_key_str(w, f->named[i].name);
+        jw_string(w, f->named[i].value);
+    }
+    jw_object_end(w);
+}
+
+static bool has_named(const struct facts *f) {
+    for (unsigned i = 0; i < f->named_count; i++)
+        if (f->named[i].value.p) return true;
+    return false;
+}
+
+static void write_tags(const struct facts *f, jw *w) {
+    jw_array(w);
+    for (unsigned i = 0; i < f->tag_count; i++) jw_string(w, f->tag[i]);
+    jw_array_end(w);
+}
+
+void facts_write(const struct facts *f, buf *out) {
+    struct facts none;
+    facts_init(&none);
+    jw w;
+    jw_init(&w, out);
+    jw_object(&w);
+    jw_key(&w, "v");
+    jw_u64(&w, f->version);
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        const struct field *d = &fields[i];
+        const char *p = (const char *)f + d->at;
+        if (d->type == F_STR) {
+            if (!((const str *)p)->n) continue;
+            jw_key(&w, d->brief);
+            jw_string(&w, *(const str *)p);
+        } else if (d->type == F_HASH) {
+            char hex[17];
+            if (!*(const uint64_t *)p) continue;
+            jw_key(&w, d->brief);
+            jw_string(&w, hash_text(hex, *(const uint64_t *)p));
+        } else if (field_get(f, d) != field_get(&none, d)) {
+            jw_key(&w, d->brief);
+            jw_i64(&w, field_get(f, d));
+        }
+    }
+    if (f->tag_count) {
+        jw_key(&w, "g");
+        write_tags(f, &w);
+    }
+    if (has_named(f)) {
+        jw_key(&w, "n");
+        write_named(f, &w);
+    }
+    jw_object_end(&w);
+}
+
+/* Sets a field from its compact value; false when it is out of range. */
+static bool field_set(struct facts *f, const struct field *d, jval v, arena *a) {
+    static const int64_t most[] = {[F_TASK] = TASK_COUNT - 1,
+                                   [F_SOURCE] = SOURCE_COUNT - 1,
+                                   [F_STAKES] = STAKES_COUNT - 1,
+                                   [F_BOOL] = 1,
+                                   [F_U8] = UINT8_MAX,
+                                   [F_U16] = UINT16_MAX,
+                                   [F_U32] = UINT32_MAX,
+                                   [F_SHARE] = SHARE};
+    char *p = (char *)f + d->at;
+    if (d->type == F_STR || d->type == F_HASH) {
+        if (v.type != J_STRING) return false;
+        str s = json_text(v, a);
+        if (d->type == F_HASH) return hash_parse(s, (uint64_t *)p);
+        *(str *)p = arena_str(a, s);
+        return true;
+    }
+    int64_t x;
+    if (!json_i64(v, &x) || x > most[d->type] || x < (d->type == F_SHARE ? -1 : 0)) return false;
+    switch (d->type) {
+    case F_SHARE: *(float *)p = x < 0 ? -1 : (float)x / (float)SHARE; break;
+    case F_U32: *(uint32_t *)p = (uint32_t)x; break;
+    case F_U16: *(uint16_t *)p = (uint16_t)x; break;
+    case F_BOOL: *(bool *)p = x != 0; break;
+    default: *(uint8_t *)p = (uint8_t)x;
+    }
+    return true;
+}
+
+static bool read_tags(struct facts *f, jval v, arena *a) {
+    jiter it = json_iter(v);
+    jval tag;
+    while (json_item(&it, &tag)) {
+        if (tag.type != J_STRING || f->tag_count == FACTS_TAGS_MAX) return false;
+        f->tag[f->tag_count++] = arena_str(a, json_text(tag, a));
+    }
+    return v.type == J_ARRAY;
+}
+
+static bool read_named(struct facts *f, jval v, arena *a) {
+    jiter it = json_iter(v);
+    str key;
+    bool esc;
+    jval val;
+    f->named = arena_array(a, struct fact_named, FACTS_NAMED_MAX);
+    while (json_next(&it, &key, &esc, &val)) {
+        if (val.type != J_STRING || f->named_count == FACTS_NAMED_MAX) return false;
+        str name = json_text((jval){.raw = key, .type = J_STRING, .esc = esc}, a);
+        f->named[f->named_count++] = (struct fact_named){arena_str(a, name), arena_str(a, json_text(val, a))};
+    }
+    return v.type == J_OBJECT;
+}
+
+static bool read_member(struct facts *f, str key, jval v, arena *a) {
+    if (str_eqz(key, "g")) return read_tags(f, v, a);
+    if (str_eqz(key, "n")) return read_named(f, v, a);
+    for (unsigned i = 0; i < FIELD_COUNT; i++)
+        if (str_eqz(key, fields[i].brief)) return field_set(f, &fields[i], v, a);
+    return true;
+}
+
+bool facts_read(struct facts *f, str json, arena *a, err *e) {
+    facts_init(f);
+    jval root;
+    const char *why;
+    size_t at;
+    if (!json_check(json, &root, &why, &at)) return fail(e, "facts: %s at byte %zu", why, at);
+    int64_t version;
+    if (!json_i64(json_get(root, STR("v")), &version)) return fail(e, "facts: no version");
+    if (version != FACTS_VERSION) return fail(e, "facts: version %lld is not known here", (long long)version);
+    jiter it = json_iter(root);
+    str key;
+    bool esc;
+    jval val;
+    while (json_next(&it, &key, &esc, &val)) {
+        if (esc || str_eqz(key, "v")) continue;
+        if (!read_member(f, key, val, a))
+            return fail(e, "facts: member " STR_FMT " is malformed", STR_ARG(str_take(key, 40)));
+    }
+    if (arena_failed(a)) return fail(e, "facts: too large");
+    return true;
+}
+
+static void explain_field(const struct facts *f, const struct field *d, jw *w) {
+    const char *p = (const char *)f + d->at;
+    int64_t x = field_get(f, d);
+    char hex[17];
+    switch (d->type) {
+    case F_TASK: jw_string(w, str_from(task_name((enum task)x))); break;
+    case F_SOURCE: jw_string(w, str_from(task_source_name((enum task_source)x))); break;
+    case F_STAKES: jw_string(w, str_from(stakes_name((enum stakes)x))); break;
+    case F_BOOL: jw_bool(w, x != 0); break;
+    case F_SHARE:
+        if (x < 0)
+            jw_null(w);
+        else
+            jw_f64(w, (double)x / SHARE);
+        break;
+    case F_HASH:
+        if (*(const uint64_t *)p)
+            jw_string(w, hash_text(hex, *(const uint64_t *)p));
+        else
+            jw_null(w);
+        break;
+    case F_STR:
+        if (((const str *)p)->p)
+            jw_string(w, *(const str *)p);
+        else
+            jw_null(w);
+        break;
+    default: jw_i64(w, x);
+    }
+}
+
+void facts_explain(const struct facts *f, jw *w) {
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        jw_key(w, fields[i].name);
+        explain_field(f, &fields[i], w);
+    }
+    jw_key(w, "tags");
+    write_tags(f, w);
+    jw_key(w, "named");
+    write_named(f, w);
+}
