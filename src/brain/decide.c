@@ -7,6 +7,8 @@
  * be wrong, the provider says so if it is right. */
 #include "brain/policy.h"
 
+__extension__ typedef unsigned __int128 u128;
+
 /* Usual output tokens by task, for the expected price of a call: medians seen in public logs of such
  * work, rounded; only their ratio to each other matters much. */
 static const uint16_t usual_output[TASK_COUNT] = {
@@ -159,7 +161,7 @@ static double order_weighted(const struct tier *t, uint16_t *slot, unsigned n, u
         uint64_t total = 0;
         for (unsigned i = at; i < n; i++) total += t->weight[slot[i]];
         if (!total) break; /* all that is left has no weight: configured order */
-        uint64_t point = (uint64_t)((unsigned __int128)draw * total >> 64);
+        uint64_t point = (uint64_t)((u128)draw * total >> 64);
         unsigned pick = at;
         while (point >= t->weight[slot[pick]]) point -= t->weight[slot[pick++]];
         uint16_t x = slot[pick];

@@ -45,6 +45,7 @@ struct tier {
 
 struct policy; /* compiled rules; policy.c */
 struct labels; /* compiled labels; policy.c */
+struct brain;  /* tables of the classifier; classify.c */
 
 struct router {
     uint32_t tier_count, target_count, name_count;
@@ -53,6 +54,7 @@ struct router {
     str name[FACTS_NAMED_MAX]; /* header.X and metadata.X that rules and labels name */
     const struct policy *policy;
     const struct labels *labels;
+    const struct brain *brain;
     /* Set before router_compile and used by it only, for `use:` names that are neither a tier nor a
      * target's: the id of the target that a configured name or provider/model means, -1 when there is
      * none. May add to `target`. NULL: tiers and targets only. */
@@ -108,8 +110,11 @@ int router_tier(const struct router *r, str name);
 void decide_explain(const struct router *r, const struct facts *f, jw *w);
 
 /* ---- the classifier ---- */
-/* Says what is asked from where the text lies: fills task, task_source, task_confidence, difficulty,
- * template_hash, system_hash; TASK_UNKNOWN when it abstains. Bounded work, no allocation. */
-void classify(const struct prompt *p, struct facts *f);
+/* Says what is asked from where the text lies: fills task, task_source, task_confidence (unless a hint,
+ * label or endpoint said the task already), difficulty, template_hash and system_hash. TASK_UNKNOWN when it
+ * abstains. Bounded work, no allocation, thread-safe. `r` only for the tables that router_compile made. */
+void classify(const struct router *r, const struct prompt *p, struct facts *f);
+/* The same for a plain text (dray route, logs): one user turn, no system prompt. */
+void classify_text(const struct router *r, str text, struct facts *f);
 
 #endif
