@@ -45,12 +45,6 @@ struct loop *loop_new(err *e) {
     return l;
 }
 
-void loop_free(struct loop *l) {
-    if (!l) return;
-    if (l->epoll >= 0) close(l->epoll);
-    if (l->wake_fd >= 0) close(l->wake_fd);
-    free(l);
-}
 
 uint64_t loop_now(const struct loop *l) { return l->now; }
 void loop_stop(struct loop *l) { l->stopping = true; }
@@ -184,6 +178,14 @@ static void run_deferred(struct loop *l) {
         l->deferred = d->next;
         d->run(d);
     }
+}
+
+void loop_free(struct loop *l) {
+    if (!l) return;
+    run_deferred(l);
+    if (l->epoll >= 0) close(l->epoll);
+    if (l->wake_fd >= 0) close(l->wake_fd);
+    free(l);
 }
 
 static bool drain_wake(struct loop *l) {
