@@ -39,30 +39,32 @@ typedef struct jmember {
 enum json_state { JSON_MORE, JSON_DONE, JSON_BAD };
 
 /* A scan that can pause: text arrives in a buffer that grows (and may move: offsets are kept, not
- * pointers), json_scan is called again with what is there so far. */
+ * pointers), json_scan is called again with what is there so far. Bytes that were consumed are not
+ * looked at again, whatever the pieces. */
 typedef struct jscan {
-    size_t pos;               /* bytes consumed */
+    size_t pos; /* bytes consumed */
     enum json_state state;
-    const char *error;        /* what was wrong at `pos`, when JSON_BAD */
-    uint32_t count;           /* members so far, when the document is an object */
+    const char *error; /* what was wrong at `pos`, when JSON_BAD */
+    uint32_t count;    /* members so far, when the document is an object */
     /* private from here */
-    uint8_t phase, lex, depth_bits[JSON_DEPTH_MAX / 8];
-    uint16_t depth;
-    bool esc, number_ok;
-    uint32_t aux, utf8;
-    uint32_t cap;
+    uint8_t phase, lex; /* what comes next; the token that is open */
+    bool esc, key_esc;  /* the open string, the open top-level key has escapes */
+    uint32_t depth, cap;
+    uint32_t root, root_end;                /* the document's value */
+    uint32_t key, key_len, val;             /* the open top-level member */
+    uint8_t depth_bits[JSON_DEPTH_MAX / 8]; /* 1: object */
     struct jscan_member {
         uint64_t hash;
-        uint32_t key, key_len, val, val_len, end;
-        uint8_t type;
+        uint32_t key, key_len, val, end;
         bool key_esc, esc;
-    } *member;
+    } * member;
     arena *a;
 } jscan;
 
 /* Prepares; members are kept in `a`. Repeated top-level keys (compared after unescaping) are errors. */
 void json_scan_init(jscan *s, arena *a);
-/* Goes on in `text` (all bytes so far, the same prefix as before); `last` when nothing follows. */
+/* Goes on in `text` (all bytes so far, the same prefix as before); `last` when nothing follows.
+ * JSON_DONE comes only with `last`: until then more than space may follow. Documents are below 4 GB. */
 enum json_state json_scan(jscan *s, str text, bool last);
 /* Member i of the finished scan of `text`. */
 jmember json_member(const jscan *s, str text, uint32_t i);
@@ -100,6 +102,7 @@ str json_text(jval string, arena *a);
 bool json_is(jval string, str want);
 /* Integer numbers in range ("3", "3.0" and "3e0" are integers); false otherwise. */
 bool json_i64(jval number, int64_t *out);
+/* The nearest double; false when it is not a number or beyond the range of double. */
 bool json_f64(jval number, double *out);
 static inline bool json_true(jval v) { return v.type == J_TRUE; }
 

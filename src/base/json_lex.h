@@ -1,0 +1,96 @@
+/* json_lex: what scanner, cursors and writer of JSON share: looking at 16 bytes at a time. Private to json*.c.
+ *
+ * SSE2 is the baseline of x86-64, so there is no dispatch; elsewhere plain loops do the same. Wider
+ * vectors were not worth a dispatch: strings of chat bodies have an escape every few dozen bytes. */
+#ifndef DRAY_BASE_JSON_LEX_H
+#define DRAY_BASE_JSON_LEX_H
+
+#include "base/str.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#define JSON_SSE2 1
+#else
+#define JSON_SSE2 0
+#endif
+
+static inline bool json_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+#if JSON_SSE2
+/* One bit for each of the 16 bytes at p that a string can't simply have: quote, backslash, control, not ASCII.
+ * Signed: bytes from 0x80 on are negative, so one comparison finds them and the controls. */
+static inline uint64_t json_special16(const char *p) {
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(hit, _mm_cmplt_epi8(v, _mm_set1_epi8(' '))));
+}
+
+/* One bit for each of the 64 bytes at p of the same kind. */
+static inline uint64_t json_special64(const char *p) {
+    return json_special16(p) | json_special16(p + 16) << 16 | json_special16(p + 32) << 32 |
+           json_special16(p + 48) << 48;
+}
+#endif
+
+/* First byte from p on that a string can't simply have: quote, backslash, control, or not ASCII. */
+static inline const char *json_plain_end(const char *p, const char *end) {
+#if JSON_SSE2
+    for (; end - p >= 16; p += 16) {
+        uint64_t mask = json_special16(p);
+        if (mask) return p + __builtin_ctzll(mask);
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= ' ') p++;
+    return p;
+}
+
+/* The same, looking at no more than 16 bytes. */
+static inline const char *json_plain_end16(const char *p, const char *end) {
+    return json_plain_end(p, end - p > 16 ? p + 16 : end);
+}
+
+/* Length of the UTF-8 sequence at p (Unicode 15, table 3-7); 0 malformed, -1 good so far but cut off by `end`. */
+static inline int json_utf8(const char *text, const char *end) {
+    const unsigned char *p = (const unsigned char *)text;
+    unsigned c = p[0];
+    if (c < 0x80) return 1;
+    int n = c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+    if (!n) return 0;
+    if (end - text < 2) return -1;
+    unsigned lo = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    unsigned hi = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    if (p[1] < lo || p[1] > hi) return 0;
+    if (n == 2) return 2;
+    if (end - text < 3) return -1;
+    if ((p[2] & 0xC0) != 0x80) return 0;
+    if (n == 3) return 3;
+    if (end - text < 4) return -1;
+    return (p[3] & 0xC0) == 0x80 ? 4 : 0;
+}
+
+/* What may follow a backslash, \u apart. */
+static inline bool json_short_escape(char c) {
+    switch (c) {
+    case 'n':
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'r':
+    case 't': return true;
+    default: return false;
+    }
+}
+
+static inline int json_hex(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = (char)(c | 32);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The character at p of a good string, as UTF-8 in `out` when it is an escape: returns how many bytes, 0 when
+ * it is not an escape; `*used` is the length of the source. */
+size_t json_unescape(const char *p, const char *end, char out[4], size_t *used);
+
+#endif
