@@ -9,12 +9,11 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "facts/facts.h"
+#include "facts/finish.h"
 
 enum { RECORD_ATTEMPTS_MAX = 16, RECORD_CANDIDATES_MAX = 16 };
 
 enum cache_result { CACHE_MISS, CACHE_EXACT, CACHE_SEMANTIC };
-/* Why the answer ended, from the provider's own word. */
-enum finish { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_TOOLS, FINISH_FILTER, FINISH_OTHER };
 
 struct record_attempt {
     uint8_t n;          /* from 1 */
