@@ -52,17 +52,19 @@ struct usage {
     bool suspect;         /* the provider's numbers contradict themselves; see usage_check */
 };
 
-enum { PRICE_CONTEXT_TIERS = 2 };
+enum { PRICE_CONTEXT_TIERS = 3 };
 
 /* Prices of one model at one provider. `rate[SERVICE_DEFAULT]` is the list price; a service tier's
- * row, or a context tier's, replaces it where it is not PRICE_UNKNOWN. */
+ * row, or a context tier's, replaces it where it is not PRICE_UNKNOWN. Where both have one, the
+ * service tier's ratio to the list price is applied to the context tier's rate. A context tier is
+ * in force for the whole call when its input tokens are more than `above`. */
 struct price {
     int64_t rate[4][USAGE_CLASSES]; /* by enum service_tier */
     struct {
         uint32_t above; /* input tokens; 0: unused */
         int64_t rate[USAGE_CLASSES];
     } context[PRICE_CONTEXT_TIERS]; /* ascending */
-    str version; /* where and when: "catalog 2026-07-24", "config" */
+    str version;                    /* where and when: "catalog 2026-07-24", "config" */
 };
 
 struct usage_cost {
@@ -72,16 +74,28 @@ struct usage_cost {
 };
 
 /* The one place where money is computed. `price` may be NULL (everything unknown). Without an own
- * rate, reasoning costs what output costs, cached and audio and image input what input costs,
- * a 1 h cache write what a 5 min one costs; that is how providers bill what they don't list apart. */
+ * rate, reasoning and audio and image output cost what output costs; cached, audio and image input
+ * and a 5 min cache write what input costs, a 1 h cache write what a 5 min one costs, cached audio
+ * what audio input costs; that is how providers bill what they don't list apart. Without any usage
+ * (TOKENS_NONE) the total is unknown, except at a price that is zero throughout. */
 void price_usage(const struct price *price, const struct usage *u, struct usage_cost *out);
 /* Expected cost of a call before it is made, for balance: cost and candidates; COST_UNKNOWN if unknown. */
 int64_t price_expect(const struct price *price, int64_t input_tokens, int64_t output_tokens);
+/* All rates unknown. */
+void price_init(struct price *p);
+/* A price of zero for everything: `price: free`. */
+void price_free_of_charge(struct price *p);
+/* The price text of models.inc: dollars per million units, "i2.5 c1.25 o10;b:i1.25 o5;>200000:i5 o15". */
+bool price_read(str text, struct price *out);
 int64_t usage_input_tokens(const struct usage *u);
 int64_t usage_output_tokens(const struct usage *u);
 const char *usage_class_name(enum usage_class c);
-/* Parses decimal dollars ("2.5e-07", "0.15", 3) per `per` units into nano-dollars per million units;
- * false on signs, junk, overflow. */
+/* 0: units of its own, 1: part of the input tokens, 2: of the output tokens. */
+unsigned usage_class_side(enum usage_class c);
+/* USAGE_CLASSES when there is no such class. */
+enum usage_class usage_class_find(str name);
+/* Parses decimal dollars ("2.5e-07", "0.15", 3) per `per` units into nano-dollars per million units,
+ * exactly, rounded half up where there are more digits than that; false on signs, junk, overflow. */
 bool price_parse(str dollars, int64_t per, int64_t *rate);
 
 /* ---- models ---- */
@@ -93,14 +107,25 @@ struct model_info {
     uint32_t max_output;
     uint32_t flags; /* MODEL_… */
 };
-enum { MODEL_VISION = 1, MODEL_TOOLS = 2, MODEL_SCHEMA = 4, MODEL_REASONING = 8, MODEL_EMBED = 16, MODEL_AUDIO = 32, MODEL_IMAGE = 64, MODEL_CHAT = 128 };
+enum {
+    MODEL_VISION = 1,
+    MODEL_TOOLS = 2,
+    MODEL_SCHEMA = 4,
+    MODEL_REASONING = 8,
+    MODEL_EMBED = 16,
+    MODEL_AUDIO = 32,
+    MODEL_IMAGE = 64,
+    MODEL_CHAT = 128
+};
 
-/* A model at a provider kind, NULL when unknown. Dated names fall back to the undated one
- * ("gpt-4o-2024-08-06" to "gpt-4o") only where the table has no own row. */
+/* A model at a catalogue provider, NULL when unknown. Dated names fall back to the undated one
+ * ("gpt-4o-2024-08-06" to "gpt-4o"), fine-tuned ones to their base ("ft:gpt-4o:org::id" to "ft:gpt-4o"),
+ * only where the table has no own row. The result lives as long as the process. */
 const struct model_info *catalog_model(str provider, str name);
-/* The provider whose model the bare upstream name is ("gpt-4o" -> "openai"); empty when unknown. */
+/* The provider whose model the bare upstream name is ("gpt-4o" -> "openai"): the first in the order of the
+ * kinds' table, which has those who made a model before those who serve it too; empty when unknown. */
 str catalog_provider_of(str name);
-/* All models of a provider kind, for GET /v1/models: calls back in table order. */
+/* All models of a provider, for GET /v1/models: calls back in order of names. */
 void catalog_each(str provider, void (*each)(void *ctx, const struct model_info *m), void *ctx);
 const char *catalog_version(void);
 
@@ -110,17 +135,22 @@ enum auth_style { AUTH_BEARER, AUTH_API_KEY, AUTH_X_API_KEY, AUTH_GOOG, AUTH_NON
 
 /* A kind of provider, and its quirks. */
 struct provider_kind {
-    const char *name;         /* "openai" */
-    const char *base_url;     /* default; "" when the user must give one */
-    const char *key_env;      /* "OPENAI_API_KEY"; NULL: no key needed */
-    const char *base_env;     /* "OPENAI_BASE_URL" */
+    const char *name;     /* "openai" */
+    const char *catalog;  /* whose models of the table these are: "openai"; NULL: none */
+    const char *base_url; /* default; its path also stands in where the user gives an address without one;
+                             without a host ("/v1") when the user must give one */
+    const char *key_env;  /* "OPENAI_API_KEY"; NULL: no key needed */
+    const char *key_env2; /* another usual name of it, or NULL */
+    const char *base_env; /* "OPENAI_BASE_URL"; NULL: none */
     const char *light, *mid, *frontier; /* usual models: default tiers; NULL: none known */
-    const char *embed;        /* usual embedding model or NULL */
-    uint8_t dialect;          /* enum dialect that dray speaks to it */
-    uint8_t auth;             /* enum auth_style */
-    bool stream_options;      /* accepts stream_options.include_usage */
-    bool responses;           /* has /v1/responses */
-    bool local;               /* runs on the user's machine: no key, price free unless stated */
+    const char *embed;                  /* usual embedding model or NULL */
+    uint8_t dialect;                    /* enum dialect that dray speaks to it */
+    uint8_t native;                     /* enum dialect of its own API */
+    uint8_t auth;                       /* enum auth_style */
+    bool stream_options; /* needs and accepts stream_options.include_usage; false: refuses it, or sends usage
+                            unasked */
+    bool responses;      /* has /v1/responses */
+    bool local;          /* runs on the user's machine: no key, price free unless stated */
 };
 const struct provider_kind *provider_kind_find(str name);
 const struct provider_kind *provider_kind_at(unsigned i); /* NULL past the end */
