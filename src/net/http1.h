@@ -2,7 +2,8 @@
  *
  * Strict where leniency is an attack: both lengths, several or malformed Content-Length, any
  * Transfer-Encoding but a final "chunked", obs-fold, bare CR or LF, NUL, space before the colon,
- * empty or malformed names, HTTP/1.0 with Transfer-Encoding are errors on both sides. */
+ * empty or malformed names, control characters, HTTP/1.0 with Transfer-Encoding are errors on both sides; so are
+ * requests without Host (but in HTTP/1.0) or with two, and targets with a fragment or beyond printable ASCII. */
 #ifndef DRAY_NET_HTTP1_H
 #define DRAY_NET_HTTP1_H
 
@@ -81,7 +82,7 @@ struct http_head {
     /* request */
     uint8_t method;  /* enum http_method */
     str target;      /* as sent: origin-form or absolute-form */
-    str path, query; /* query without '?'; of the target's path part */
+    str path, query; /* query without '?'; of the target's path part; an absolute-form's empty path is "/" */
     /* response */
     uint16_t status;
     /* both */
@@ -106,8 +107,9 @@ enum http_error {
 };
 const char *http_error_text(enum http_error e);
 
-/* Offset behind the blank line that ends a head, or 0 when it is not there yet. `*from` is where the
- * search goes on next time (0 at first), so that a head that comes byte by byte is searched once. */
+/* Offset behind the blank line that ends a head, or 0 when it is not there yet. Bare LFs end it too, so that it
+ * is refused at once. `*from` is where the search goes on next time (0 at first), so that a head that comes byte by
+ * byte is searched once. */
 size_t http1_head_end(str bytes, size_t *from);
 /* Parses a complete head (as long as http1_head_end said). */
 enum http_error http1_request(str head, struct http_head *out);
@@ -117,6 +119,8 @@ str http_get(const struct http_head *h, enum http_name id);
 str http_get_name(const struct http_head *h, str lower_name);
 /* enum http_name of a header name in any case. */
 uint8_t http_name_id(str name);
+/* Whether a byte may stand in a token: header names, methods (RFC 9110 5.6.2). */
+bool http_token_char(unsigned char c);
 /* Whether a header is hop-by-hop (RFC 9110 7.6.1): the fixed list, and what Connection names. */
 bool http_hop_by_hop(const struct http_head *h, const struct http_header *x);
 
@@ -128,7 +132,7 @@ struct http_chunked {
     bool done;
 };
 /* Decodes `n` bytes at `p` in place: data is moved to the front. `*used` is how many bytes were
- * consumed (less than n only when done), `*data` how many bytes of data now lie at p. */
+ * consumed (less than n only when done or bad), `*data` how many bytes of data now lie at p. */
 enum http_error http1_chunked(struct http_chunked *c, char *p, size_t n, size_t *used, size_t *data);
 
 #endif
