@@ -4,6 +4,7 @@
  * matter. In JSON text `"usage"` followed by a colon is a key at some depth and nothing else: inside
  * a string the quotes would be escaped. Only an event that has such a key is read member by member.
  * Cursors never leave their text, so an event that isn't JSON is harmless: it passes. */
+#include "base/json_lex.h"
 #include "chat/openai.h"
 
 enum { SEES_USAGE = 1, SEES_FINISH = 2, SEES_ERROR = 4, SEES_TOOLS = 8, SEES_NULL_USAGE = 16 };
@@ -176,40 +177,76 @@ void openai_answer_read(struct answer *a, str body) {
 
 /* ---- streams ---- */
 
-/* Whether a key name ends at p (behind its closing quote): only then a colon follows. */
+static const char *skip_space(const char *p, const char *end) {
+    while (p < end && json_space(*p)) p++;
+    return p;
+}
+
+/* What follows the colon behind a key name, NULL when there is none: then it is not a key. */
 static const char *value_behind(const char *p, const char *end) {
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
+    p = skip_space(p, end);
     if (p == end || *p != ':') return NULL;
-    for (p++; p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t');) p++;
+    p = skip_space(p + 1, end);
     return p < end ? p : NULL;
 }
 
-static bool is_name(const char *p, const char *end, const char *name, size_t n, const char **value) {
+/* What was seen of the keys that matter, at whatever depth. */
+struct seen {
+    unsigned what;
+    const char *null_usage; /* the newest "usage":null: its opening quote, and its value */
+    const char *null_value;
+};
+
+static bool is_key(const char *p, const char *end, const char *name, size_t n, const char **value) {
     return (size_t)(end - p) > n && !memcmp(p, name, n) && (*value = value_behind(p + n, end));
 }
 
-/* Which of the keys that matter are in the text at all. */
-static unsigned look(str data) {
-    unsigned sees = 0;
-    const char *end = data.p + data.n, *v;
-    for (const char *p = data.p; (p = memchr(p, '"', (size_t)(end - p))); p++) {
-        switch (p + 1 < end ? p[1] : 0) {
-        case 'u':
-            if (is_name(p, end, "\"usage\"", 7, &v)) sees |= *v == 'n' ? SEES_NULL_USAGE : SEES_USAGE;
-            break;
-        case 'f':
-            if (is_name(p, end, "\"finish_reason\"", 15, &v) && *v == '"') sees |= SEES_FINISH;
-            break;
-        case 'e':
-            if (is_name(p, end, "\"error\"", 7, &v) && *v != 'n') sees |= SEES_ERROR;
-            break;
-        case 't':
-            if (is_name(p, end, "\"tool_calls\"", 12, &v) && *v == '[') sees |= SEES_TOOLS;
-            break;
-        default: break;
-        }
+/* p is at a quote. */
+static void look_at(struct seen *s, const char *p, const char *end) {
+    const char *v;
+    if (is_key(p, end, "\"usage\"", 7, &v)) {
+        s->what |= *v == 'n' ? SEES_NULL_USAGE : SEES_USAGE;
+        if (*v == 'n') s->null_usage = p, s->null_value = v;
+    } else if (is_key(p, end, "\"finish_reason\"", 15, &v)) {
+        if (*v == '"') s->what |= SEES_FINISH;
+    } else if (is_key(p, end, "\"error\"", 7, &v)) {
+        if (*v != 'n') s->what |= SEES_ERROR;
+    } else if (is_key(p, end, "\"tool_calls\"", 12, &v)) {
+        if (*v == '[') s->what |= SEES_TOOLS;
     }
-    return sees;
+}
+
+static inline bool may_be(const char *p) {
+    return *p == '"' && (p[1] == 'u' || p[1] == 'f' || p[1] == 'e' || p[1] == 't');
+}
+
+/* Bits where a key that matters may begin, of 16 bytes (17 are read). */
+#if JSON_SSE2
+static inline unsigned may_be16(const char *p) {
+    __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
+    /* u and t, e and f: differ in the lowest bits */
+    __m128i ut = _mm_cmpeq_epi8(_mm_or_si128(b, _mm_set1_epi8(1)), _mm_set1_epi8('u'));
+    __m128i ef = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('e')), _mm_cmpeq_epi8(b, _mm_set1_epi8('f')));
+    __m128i quote = _mm_cmpeq_epi8(a, _mm_set1_epi8('"'));
+    return (unsigned)_mm_movemask_epi8(_mm_and_si128(quote, _mm_or_si128(ut, ef)));
+}
+#else
+static inline unsigned may_be16(const char *p) {
+    unsigned m = 0;
+    for (unsigned i = 0; i < 16; i++) m |= may_be(p + i) ? 1u << i : 0;
+    return m;
+}
+#endif
+
+static struct seen look(str data) {
+    struct seen s = {0};
+    const char *p = data.p, *end = data.p + data.n;
+    for (; end - p > 16; p += 16)
+        for (unsigned m = may_be16(p); m; m &= m - 1) look_at(&s, p + __builtin_ctz(m), end);
+    for (; end - p > 1; p++)
+        if (may_be(p)) look_at(&s, p, end);
+    return s;
 }
 
 /* Reads a chunk member by member. `cut` gets the place of a top-level `"usage":null` with its comma. */
@@ -249,20 +286,44 @@ static void read_chunk(struct answer *a, jval root, struct chunk *c) {
     c->extra = usage.type == J_OBJECT && choices.type == J_ARRAY && !json_item(&in, &one);
 }
 
-/* Cut as the first member: the comma behind it goes with it. */
-static const char *behind_comma(const char *p, const char *end) {
-    const char *q = p;
-    while (q < end && (*q == ' ' || *q == '\n' || *q == '\r' || *q == '\t')) q++;
-    if (q == end || *q != ',') return p;
-    for (q++; q < end && (*q == ' ' || *q == '\n' || *q == '\r' || *q == '\t');) q++;
-    return q;
+/* The data without [from, to); where nothing stands before it, the comma behind goes with it. */
+static enum tap_verdict cut(str data, const char *from, const char *to, buf *out) {
+    const char *end = data.p + data.n, *comma = skip_space(to, end);
+    if (*from == '"' && comma < end && *comma == ',') to = skip_space(comma + 1, end);
+    buf_clear(out);
+    buf_add(out, data.p, (size_t)(from - data.p));
+    buf_add(out, to, (size_t)(end - to));
+    return TAP_REPLACE;
+}
+
+/* The usual case, quickly: only short members stand between "usage":null and the end of the object,
+ * which proves that it is a member of the object itself. */
+static bool cut_near_end(const struct seen *s, str data, buf *out) {
+    const char *end = data.p + data.n, *from = s->null_usage, *to = s->null_value + 4, *p = to;
+    if (end - to < 1 || end - to > 128) return false;
+    for (p = skip_space(p, end); p < end && *p == ',';) {
+        jval key = json_value_at(p + 1, end);
+        if (key.type != J_STRING || key.raw.p + key.raw.n >= end) return false;
+        const char *v = value_behind(key.raw.p + key.raw.n + 1, end);
+        jval value = v ? json_value_at(v, end) : (jval){0};
+        if (value.type == J_NONE) return false;
+        p = skip_space(value.raw.p + value.raw.n + (value.type == J_STRING), end);
+    }
+    if (p >= end || *p != '}' || skip_space(p + 1, end) != end) return false;
+    while (from > data.p && json_space(from[-1])) from--;
+    if (from == data.p || (from[-1] != ',' && from[-1] != '{')) return false;
+    cut(data, from[-1] == ',' ? from - 1 : s->null_usage, to, out);
+    return true;
 }
 
 static enum tap_verdict tap_chunk(struct answer *a, str data, bool strip, buf *out) {
-    unsigned sees = look(data);
-    if (sees & SEES_TOOLS) a->tools = true;
-    unsigned matters = SEES_USAGE | SEES_FINISH | SEES_ERROR | (strip ? SEES_NULL_USAGE : 0);
-    if (a->content && !(sees & matters)) return TAP_PASS; /* until there is content, all are read */
+    struct seen s = look(data);
+    if (s.what & SEES_TOOLS) a->tools = true;
+    if (a->content &&
+        !(s.what & (SEES_USAGE | SEES_FINISH | SEES_ERROR))) { /* until there is content, all are read */
+        if (!strip || !(s.what & SEES_NULL_USAGE)) return TAP_PASS;
+        if (cut_near_end(&s, data, out)) return TAP_REPLACE;
+    }
     jval root = json_value_at(data.p, data.p + data.n);
     if (root.type != J_OBJECT || root.raw.p[root.raw.n - 1] != '}')
         return TAP_PASS; /* cut off: not ours to touch */
@@ -270,12 +331,7 @@ static enum tap_verdict tap_chunk(struct answer *a, str data, bool strip, buf *o
     read_chunk(a, root, &c);
     if (!strip) return TAP_PASS;
     if (c.extra) return TAP_DROP;
-    if (!c.cut) return TAP_PASS;
-    if (c.cut[0] == '"') c.cut_end = behind_comma(c.cut_end, data.p + data.n); /* no member before it */
-    buf_clear(out);
-    buf_add(out, data.p, (size_t)(c.cut - data.p));
-    buf_add(out, c.cut_end, (size_t)(data.p + data.n - c.cut_end));
-    return TAP_REPLACE;
+    return c.cut ? cut(data, c.cut, c.cut_end, out) : TAP_PASS;
 }
 
 /* Responses events name themselves; few of them matter. */

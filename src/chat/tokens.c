@@ -54,15 +54,6 @@ static uint32_t lead_price(unsigned char c) {
     return c <= 0xCF ? 1600 : 1690;         /* Latin with marks, Greek; Hebrew, Arabic */
 }
 
-static unsigned char_class(unsigned char c) {
-    if (c >= 'a' && c <= 'z') return C_LOWER;
-    if (c >= 'A' && c <= 'Z') return C_UPPER;
-    if (c >= '0' && c <= '9') return C_DIGIT;
-    if (c == ' ' || c == '\t') return C_SPACE;
-    if (c == '\n' || c == '\r') return C_NEWLINE;
-    return c >= 0x80 ? C_HIGH : C_PUNCT;
-}
-
 /* ---- one block as bit masks ---- */
 
 struct masks {
@@ -95,13 +86,13 @@ static inline void classify(const unsigned char *p, struct masks *m) {
     *m = (struct masks){0};
     for (unsigned k = 0; k < BLOCK; k++) {
         uint64_t bit = (uint64_t)1 << k;
-        unsigned c = char_class(p[k]);
-        m->lower |= c == C_LOWER ? bit : 0;
-        m->upper |= c == C_UPPER ? bit : 0;
-        m->digit |= c == C_DIGIT ? bit : 0;
-        m->space |= c == C_SPACE ? bit : 0;
-        m->newline |= c == C_NEWLINE ? bit : 0;
-        m->high |= c == C_HIGH ? bit : 0;
+        unsigned char c = p[k];
+        m->lower |= c >= 'a' && c <= 'z' ? bit : 0;
+        m->upper |= c >= 'A' && c <= 'Z' ? bit : 0;
+        m->digit |= c >= '0' && c <= '9' ? bit : 0;
+        m->space |= c == ' ' || c == '\t' ? bit : 0;
+        m->newline |= c == '\n' || c == '\r' ? bit : 0;
+        m->high |= c >= 0x80 ? bit : 0;
     }
 }
 #endif
@@ -114,22 +105,30 @@ struct runs {
     unsigned cls;
 };
 
-static inline void run_end(struct runs *r) {
-    r->price += r->length < SHORT ? run_short[r->cls][r->length] : run_long(r->cls, r->length);
-    r->length = 0;
+static inline uint64_t run_price(unsigned cls, uint64_t n) {
+    return n < SHORT ? run_short[cls][n] : run_long(cls, n);
 }
 
-/* Bits where the class differs from the bit before; `cls` is the class before the block. */
-static inline uint64_t starts(const struct masks *m, uint64_t lower, uint64_t upper, unsigned cls) {
-    uint64_t punct = ~(m->lower | m->upper | m->digit | m->space | m->newline | m->high);
+/* The class of each byte, as three planes of bits: class = plane[0] + 2 plane[1] + 4 plane[2]. */
+struct planes {
+    uint64_t bit[3];
+};
+
+static inline struct planes planes_of(const struct masks *m, uint64_t lower, uint64_t upper) {
+    uint64_t punct = ~(lower | upper | m->digit | m->space | m->newline | m->high);
+    return (struct planes){{lower | m->digit | m->newline | m->high, upper | m->digit | punct | m->high,
+                            m->space | m->newline | punct | m->high}};
+}
+
+static inline unsigned class_at(const struct planes *c, unsigned at) {
+    return (unsigned)((c->bit[0] >> at & 1) | (c->bit[1] >> at & 1) << 1 | (c->bit[2] >> at & 1) << 2);
+}
+
+/* Bits where the class differs from that of the byte before; `before` is the class before the block. */
+static inline uint64_t changes(const struct planes *c, unsigned before) {
     uint64_t d = 0;
-    d |= lower ^ (lower << 1 | (cls == C_LOWER));
-    d |= upper ^ (upper << 1 | (cls == C_UPPER));
-    d |= m->digit ^ (m->digit << 1 | (cls == C_DIGIT));
-    d |= m->space ^ (m->space << 1 | (cls == C_SPACE));
-    d |= m->newline ^ (m->newline << 1 | (cls == C_NEWLINE));
-    d |= punct ^ (punct << 1 | (cls == C_PUNCT));
-    return d | (cls == C_OTHER); /* every change takes one class away and gives another, high included */
+    for (unsigned i = 0; i < 3; i++) d |= c->bit[i] ^ (c->bit[i] << 1 | (before >> i & 1));
+    return d;
 }
 
 /* A block's first `n` bytes; `next` is the byte behind them, 0 at the end. */
@@ -138,20 +137,21 @@ static void block(struct runs *r, const unsigned char *p, unsigned n, unsigned c
     classify(p, &m);
     uint64_t valid = n == BLOCK ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
     uint64_t small_next = m.lower >> 1 | (uint64_t)(next >= 'a' && next <= 'z') << (n - 1);
-    uint64_t begins = m.upper & small_next; /* capitals that begin a word */
-    uint64_t lower = m.lower | begins, upper = m.upper & ~begins;
-    /* A capital begins a new run even behind small letters: fooBar. */
-    uint64_t cuts = (starts(&m, lower, upper, r->cls) | begins) & valid;
-    unsigned from = 0;
-    while (cuts) {
+    uint64_t begins = m.upper & small_next; /* capitals that begin a word, even behind small letters: fooBar */
+    struct planes c = planes_of(&m, m.lower | begins, m.upper & ~begins);
+    uint64_t cuts = (changes(&c, r->cls) | begins) & valid;
+    unsigned from = 0, cls = r->cls;
+    uint64_t price = 0, open = r->length;
+    for (; cuts; cuts &= cuts - 1) {
         unsigned at = (unsigned)__builtin_ctzll(cuts);
-        cuts &= cuts - 1;
-        r->length += at - from;
-        run_end(r);
-        r->cls = begins >> at & 1 ? C_LOWER : char_class(p[at]);
+        price += run_price(cls, open + at - from);
+        open = 0;
+        cls = class_at(&c, at);
         from = at;
     }
-    r->length += n - from;
+    r->length = open + n - from;
+    r->cls = cls;
+    r->price += price;
     for (uint64_t high = m.high & valid; high; high &= high - 1) r->price += lead_price(p[__builtin_ctzll(high)]);
 }
 
@@ -244,8 +244,7 @@ static uint64_t price_of(str s, bool escaped) {
         runs_add_escaped(&r, s);
     else
         runs_add(&r, s.p, s.n);
-    run_end(&r);
-    return r.price;
+    return r.price + run_price(r.cls, r.length);
 }
 
 void tokens_add(struct token_estimate *t, str text, bool escaped) {

@@ -446,6 +446,12 @@ static void test_tap_strip(void **state) {
             buf_char(&out, 0);
             assert_string_equal(out.p, cases[i].want);
         }
+        struct answer late = {.content = true}; /* the quick way says the same */
+        buf out2;
+        buf_init(&out2, 1 << 16);
+        assert_int_equal(openai_tap(&late, STR_NONE, str_from(cases[i].data), true, false, &out2), v);
+        if (v == TAP_REPLACE) assert_true(str_eqz(buf_view(&out2), cases[i].want));
+        buf_free(&out2);
         struct answer b = {0}; /* without strip nothing is ever touched */
         assert_int_equal(openai_tap(&b, STR_NONE, str_from(cases[i].data), false, false, &out), TAP_PASS);
         assert_int_equal(a.usage.units[USAGE_INPUT], b.usage.units[USAGE_INPUT]);
