@@ -5,6 +5,7 @@
  * recursion deeper than ROUTER_NEST_MAX. Everything that can be wrong in a rule is found here, with its
  * position; evaluation has no errors. What a rule can ask is the table in policy.h. */
 #include "brain/policy.h"
+#include "brain/classify.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -423,5 +424,6 @@ bool router_compile(struct router *r, const ynode *policy, const ynode *labels, 
     l->cond = label.cond;
     r->policy = p;
     r->labels = l;
+    r->brain = brain_new(a);
     return !arena_failed(a) || fail(e, "the policy is too large");
 }

@@ -1,0 +1,112 @@
+/* classify: what is asked, from cues.
+ *
+ * Phrases of the lexicon vote for tasks, weighted by where they stand: the begin of the turn and the
+ * system prompt say most, the end often repeats the order, the middle is mostly pasted matter. Shapes add
+ * what words don't say: fences and braces are code, a short turn without an order is chat, a question mark
+ * a question. The best task wins; its confidence grows with its lead over the second. Nothing to go by
+ * (no cue, no question, no talk) is TASK_UNKNOWN: the policy sends it to the frontier. */
+#include "brain/classify.h"
+
+#include "base/hash.h"
+#include "brain/router.h"
+
+/* Score that one point of weight is worth by zone, in sixteenths. */
+static const int16_t zone_worth[ZONES] = {
+    [ZONE_HEAD] = 16, [ZONE_TAIL] = 10, [ZONE_MIDDLE] = 2, [ZONE_SYSTEM] = 12};
+
+enum {
+    MIDDLE_MAX = 12,  /* points of one task that the middle can give */
+    FIRST_PLACES = 4, /* a cue this early is the order itself */
+    FIRST_BONUS = 32,
+    SHORT_TOKENS = 24,   /* talk is short */
+    LEAST = 20,          /* score below which nothing was found */
+    TEMPLATE_TOKENS = 6, /* of the turn's begin: the shape of a prompt without a system prompt */
+    SYSTEM_SHAPE = 40,   /* bytes of a system prompt that is a template by itself */
+};
+
+struct scores {
+    int32_t s[CLASSIFY_TASKS + 1];
+};
+
+static void score_cues(const struct cues *c, struct scores *out) {
+    for (unsigned k = 1; k <= CLASSIFY_TASKS; k++) {
+        int32_t middle = c->sum[ZONE_MIDDLE][k] < MIDDLE_MAX ? c->sum[ZONE_MIDDLE][k] : MIDDLE_MAX;
+        out->s[k] = c->sum[ZONE_HEAD][k] * zone_worth[ZONE_HEAD] + c->sum[ZONE_TAIL][k] * zone_worth[ZONE_TAIL] +
+                    middle * zone_worth[ZONE_MIDDLE] + c->sum[ZONE_SYSTEM][k] * zone_worth[ZONE_SYSTEM];
+        if (c->first[k] < FIRST_PLACES) out->s[k] += FIRST_BONUS;
+    }
+}
+
+static void score_shapes(const struct text *t, struct scores *out) {
+    const struct counts *c = &t->c;
+    unsigned marks = (unsigned)c->braces + c->semicolons + c->backticks / 2u + c->underscores;
+    if (c->fences) out->s[TASK_CODE] += 48;
+    if (marks * 12 > c->bytes) out->s[TASK_CODE] += 40;
+    if (c->backslashes + c->dollars + c->carets > 3 && c->numbers) out->s[TASK_REASON] += 32;
+    if (c->options >= 3) out->s[TASK_QA] += 24;
+    if (c->numbers >= 4 && c->questions && t->n < 120) out->s[TASK_REASON] += 24;
+    if (c->questions) out->s[TASK_QA] += 16;
+    if (t->n > 150 && !c->questions) out->s[TASK_QA] -= 16;
+}
+
+/* A short turn in whole words that orders nothing. */
+static bool talk(const struct text *t) {
+    const struct counts *c = &t->c;
+    return t->n <= SHORT_TOKENS && c->words >= 3 && c->numbers <= 1 && c->other == 0 && c->braces == 0;
+}
+
+static void best_task(const struct text *t, const struct cues *cues, uint8_t *task, double *confidence) {
+    struct scores s;
+    score_cues(cues, &s);
+    score_shapes(t, &s);
+    unsigned best = 0, second = 0;
+    int32_t score = 0, next = 0;
+    for (unsigned k = 1; k <= CLASSIFY_TASKS; k++) {
+        if (s.s[k] > score) {
+            second = best, next = score;
+            best = k, score = s.s[k];
+        } else if (s.s[k] > next) {
+            second = k, next = s.s[k];
+        }
+    }
+    (void)second;
+    *task = TASK_UNKNOWN;
+    *confidence = 0;
+    if (score >= LEAST) {
+        *task = (uint8_t)best;
+        *confidence = 0.35 + 0.6 * (double)(score - next) / (double)(score + 32);
+    } else if (talk(t)) {
+        *task = TASK_CHAT;
+        *confidence = 0.4;
+    }
+}
+
+/* What calls of the same make have in common: the system prompt, or else the first words of the turn. */
+static uint64_t shape_of(const struct text *t) {
+    uint64_t shape[2] = {t->system_hash, TEXT_CHAIN};
+    uint32_t h = TEXT_CHAIN;
+    if (t->system_bytes < SYSTEM_SHAPE)
+        for (unsigned i = 0; i < t->n && i < TEMPLATE_TOKENS; i++) h = text_chain(h, t->tok[i].hash);
+    shape[1] = h;
+    return t->n || t->system_n ? fingerprint(str_make((const char *)shape, sizeof shape)) : 0;
+}
+
+void classify(const struct router *r, const struct prompt *p, struct facts *f) {
+    struct text t;
+    text_read(p, &t);
+    f->system_hash = t.system_hash;
+    f->template_hash = shape_of(&t);
+    if (f->task_source != TASK_BY_NONE && f->task_source != TASK_BY_CLASSIFIER) return;
+    struct cues cues;
+    double confidence;
+    cues_find(r->brain, &t, &cues);
+    best_task(&t, &cues, &f->task, &confidence);
+    f->task_source = TASK_BY_CLASSIFIER;
+    f->task_confidence = facts_share(confidence);
+}
+
+void classify_text(const struct router *r, str text, struct facts *f) {
+    struct prompt p = {.user_count = 1, .turns = 1};
+    p.user[0].raw = text;
+    classify(r, &p, f);
+}

@@ -1,0 +1,43 @@
+/* classify: the tables of the classifier and what it finds. Internal to brain/. */
+#ifndef DRAY_BRAIN_CLASSIFY_H
+#define DRAY_BRAIN_CLASSIFY_H
+
+#include "base/arena.h"
+#include "brain/text.h"
+#include "facts/facts.h"
+
+enum {
+    CLASSIFY_TASKS = TASK_SYNTHESIZE, /* the tasks that text can ask for are 1..CLASSIFY_TASKS */
+    LEXICON_SLOTS = 8192,             /* a power of two, at most half full */
+    LEXICON_BITS = 16384,             /* first words, hashed: most tokens end here */
+    LEXICON_PHRASE_MAX = 6,           /* tokens of a phrase */
+};
+
+/* Where in the prompt a phrase stands: begin of the turn, its end, between, system prompt. */
+enum zone { ZONE_HEAD, ZONE_TAIL, ZONE_MIDDLE, ZONE_SYSTEM, ZONES };
+
+struct lexicon_slot {
+    uint32_t hash; /* of the phrase so far; 0: free */
+    bool more;     /* longer phrases begin so */
+    int8_t weight[CLASSIFY_TASKS + 1];
+};
+
+struct brain {
+    struct lexicon_slot slot[LEXICON_SLOTS];
+    uint64_t first[LEXICON_BITS / 64];
+    uint64_t softener[LEXICON_BITS / 64]; /* words behind which a clause begins */
+};
+
+/* Sums of weights by zone and task, each phrase at its places. */
+struct cues {
+    int16_t sum[ZONES][CLASSIFY_TASKS + 1];
+    uint16_t first[CLASSIFY_TASKS + 1]; /* place of the first phrase that speaks for the task, 65535 none */
+};
+
+/* Builds the tables in `a`. */
+const struct brain *brain_new(arena *a);
+void cues_find(const struct brain *b, const struct text *t, struct cues *out);
+/* The zone of a place in the user turn. */
+enum zone text_zone(const struct text *t, unsigned place);
+
+#endif

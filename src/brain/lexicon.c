@@ -1,0 +1,131 @@
+/* lexicon: finds the phrases of lexicon.h in a prompt.
+ *
+ * A phrase is a chain of token hashes; every prefix of a phrase is in one open-addressed table, so a walk
+ * ends at the first token that continues nothing. A bitmap of first words (2 kB, stays in the first-level
+ * cache) turns most tokens away before the table is touched. Two chains are walked from each place: the
+ * free phrases, and, where a clause begins, the anchored ones. 32-bit hashes may collide with a word that
+ * is not in the table once in some ten thousand words: a wrong hint, nothing worse. */
+#include "brain/lexicon.h"
+#include "base/err.h"
+#include "brain/classify.h"
+
+enum { ANCHORED = 0x5bd1e995, HEAD_TOKENS = 28, TAIL_TOKENS = 20 };
+
+static const struct {
+    uint8_t task;
+    int8_t weight;
+    const char *phrase;
+} rows[] = {
+#define X(task, weight, phrase) {TASK_##task, weight, phrase},
+    LEXICON(X)
+#undef X
+};
+
+/* Behind these a clause begins as far as the anchor is concerned ("can you plan", "help me plan"). */
+static const char softeners[] =
+    "please pls kindly you to and then also now me us just must will lets let help bitte por favor "
+    "auf ins il i'd";
+
+static bool bit(const uint64_t *map, uint32_t h) { return map[h % LEXICON_BITS / 64] >> (h % 64) & 1; }
+static void bit_set(uint64_t *map, uint32_t h) { map[h % LEXICON_BITS / 64] |= 1ull << (h % 64); }
+
+static const struct lexicon_slot *find(const struct brain *b, uint32_t hash) {
+    for (uint32_t i = hash % LEXICON_SLOTS;; i = (i + 1) % LEXICON_SLOTS) {
+        if (b->slot[i].hash == hash) return &b->slot[i];
+        if (!b->slot[i].hash) return NULL;
+    }
+}
+
+static struct lexicon_slot *place(struct brain *b, uint32_t hash, unsigned *used) {
+    uint32_t i = hash % LEXICON_SLOTS;
+    while (b->slot[i].hash && b->slot[i].hash != hash) i = (i + 1) % LEXICON_SLOTS;
+    if (!b->slot[i].hash) {
+        invariant(++*used < LEXICON_SLOTS / 2);
+        b->slot[i].hash = hash;
+    }
+    return &b->slot[i];
+}
+
+static void add(struct brain *b, unsigned row, unsigned *used) {
+    str phrase = str_from(rows[row].phrase);
+    uint32_t h = TEXT_CHAIN;
+    if (str_starts(phrase, STR("^"))) {
+        h = ANCHORED;
+        phrase = str_skip(phrase, 1);
+    }
+    struct token tok[LEXICON_PHRASE_MAX];
+    unsigned n = text_tokens(phrase, tok, LEXICON_PHRASE_MAX, NULL);
+    invariant(n > 0);
+    bit_set(b->first, tok[0].hash);
+    for (unsigned i = 0; i < n; i++) {
+        h = text_chain(h, tok[i].hash);
+        struct lexicon_slot *s = place(b, h, used);
+        if (i + 1 < n)
+            s->more = true;
+        else
+            s->weight[rows[row].task] = rows[row].weight;
+    }
+}
+
+const struct brain *brain_new(arena *a) {
+    struct brain *b = arena_new(a, struct brain);
+    unsigned used = 0;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) add(b, i, &used);
+    struct token tok[64];
+    unsigned n = text_tokens(str_from(softeners), tok, 64, NULL);
+    for (unsigned i = 0; i < n; i++) bit_set(b->softener, tok[i].hash);
+    return b;
+}
+
+enum zone text_zone(const struct text *t, unsigned i) {
+    if (i < HEAD_TOKENS) return ZONE_HEAD;
+    return i + TAIL_TOKENS >= t->n ? ZONE_TAIL : ZONE_MIDDLE;
+}
+
+/* The longest phrase from place `at` along one chain; its weights count once. Returns its length. */
+static unsigned longest(const struct brain *b, const struct token *tok, unsigned n, unsigned at, uint32_t chain,
+                        const struct lexicon_slot **hit) {
+    unsigned length = 0;
+    for (unsigned i = at; i < n; i++) {
+        chain = text_chain(chain, tok[i].hash);
+        const struct lexicon_slot *s = find(b, chain);
+        if (!s) break;
+        bool says = false;
+        for (unsigned k = 1; k <= CLASSIFY_TASKS; k++) says |= s->weight[k] != 0;
+        if (says) *hit = s, length = i + 1 - at;
+        if (!s->more) break;
+    }
+    return length;
+}
+
+static void count(struct cues *c, const struct lexicon_slot *s, enum zone z, unsigned place) {
+    for (unsigned k = 1; k <= CLASSIFY_TASKS; k++) {
+        if (!s->weight[k]) continue;
+        if (c->sum[z][k] < INT16_MAX - INT8_MAX) c->sum[z][k] = (int16_t)(c->sum[z][k] + s->weight[k]);
+        if (z != ZONE_SYSTEM && c->first[k] == UINT16_MAX) c->first[k] = (uint16_t)place;
+    }
+}
+
+static void walk(const struct brain *b, const struct text *t, const struct token *tok, unsigned n, bool system,
+                 struct cues *c) {
+    bool clause = true;
+    for (unsigned i = 0; i < n; i++) {
+        clause |= (tok[i].flags & TOKEN_CLAUSE) != 0;
+        if (bit(b->first, tok[i].hash)) {
+            enum zone z = system ? ZONE_SYSTEM : text_zone(t, i);
+            const struct lexicon_slot *hit = NULL;
+            longest(b, tok, n, i, TEXT_CHAIN, &hit);
+            if (hit) count(c, hit, z, i);
+            hit = NULL;
+            if (clause && longest(b, tok, n, i, ANCHORED, &hit)) count(c, hit, z, i);
+        }
+        clause = bit(b->softener, tok[i].hash);
+    }
+}
+
+void cues_find(const struct brain *b, const struct text *t, struct cues *out) {
+    memset(out->sum, 0, sizeof out->sum);
+    memset(out->first, 0xff, sizeof out->first);
+    walk(b, t, t->tok, t->n, false, out);
+    walk(b, t, t->system, t->system_n, true, out);
+}

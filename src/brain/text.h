@@ -1,0 +1,70 @@
+/* text: what the classifier reads of a prompt: a bounded head and tail of the last user turn and of the
+ * system prompt, as normalised tokens, with counts of what kinds of characters and shapes are in it.
+ * Internal to brain/. The same text gives the same tokens on every machine. */
+#ifndef DRAY_BRAIN_TEXT_H
+#define DRAY_BRAIN_TEXT_H
+
+#include "facts/prompt.h"
+
+enum {
+    TEXT_USER_HEAD = 1536, /* bytes read of the last user turn, decoded */
+    TEXT_USER_TAIL = 512,
+    TEXT_SYSTEM_HEAD = 1536, /* bytes that make the system prompt's fingerprint */
+    TEXT_SYSTEM_TAIL = 512,
+    TEXT_SYSTEM_TOKENS_BYTES = 512, /* of those, bytes from the start that are tokenised */
+    TEXT_USER_TOKENS = 512,
+    TEXT_SYSTEM_TOKENS = 128,
+    TEXT_WORD_MAX = 64, /* bytes of a word that are hashed */
+};
+
+enum token_kind { TOKEN_WORD, TOKEN_NUMBER, TOKEN_PUNCT, TOKEN_IDEOGRAPH };
+enum {
+    TOKEN_LINE = 1,    /* first on its line */
+    TOKEN_CLAUSE = 2,  /* first of a sentence, line, or behind a colon */
+    TOKEN_UPPER = 4,   /* begins with a capital */
+    TOKEN_ALLCAPS = 8, /* two or more letters, all capitals */
+};
+
+struct token {
+    uint32_t hash; /* of the normalised text: lower case, no accents; numbers by their length only */
+    uint8_t kind, flags;
+    uint16_t len; /* bytes as written */
+};
+
+/* What was counted in the bytes that were read (both head and tail). */
+#define TEXT_COUNTS(X)                                                                                            \
+    X(bytes)                                                                                                      \
+    X(letters) X(upper) X(digits) X(spaces) X(newlines) X(other) X(questions) X(exclaims) X(colons) X(commas)     \
+        X(periods) X(quotes) X(brackets) X(braces) X(operators) X(backslashes) X(dollars) X(carets)               \
+            X(underscores) X(semicolons) X(hashes) X(backticks) X(slashes) X(ideographs) X(foreign) X(words)      \
+                X(long_words) X(numbers) X(capitals) X(allcaps) X(bullets) X(options) X(fences)
+
+struct counts {
+#define X(name) uint16_t name;
+    TEXT_COUNTS(X)
+#undef X
+};
+
+struct text {
+    uint16_t n, system_n;
+    uint16_t cut;   /* place of the tail's first token; n when the whole turn was read */
+    uint32_t bytes; /* of the whole last user turn as it stands in the body */
+    uint32_t system_bytes;
+    struct counts c; /* of the user turn */
+    struct token tok[TEXT_USER_TOKENS];
+    struct token system[TEXT_SYSTEM_TOKENS];
+    uint64_t system_hash; /* 0 without a system prompt */
+};
+
+void text_read(const struct prompt *p, struct text *out);
+/* Tokens of a plain text (the lexicon's phrases). Returns their number; `c` may be NULL. */
+unsigned text_tokens(str plain, struct token *out, unsigned max, struct counts *c);
+
+/* Hash of a sequence: start with TEXT_CHAIN, add tokens one by one. */
+#define TEXT_CHAIN 0x9e3779b9u
+static inline uint32_t text_chain(uint32_t h, uint32_t token) {
+    h = (h ^ token) * 0x85ebca6bu;
+    return h ^ h >> 15;
+}
+
+#endif
