@@ -41,7 +41,7 @@ static void score_shapes(const struct text *t, struct scores *out) {
     const struct counts *c = &t->c;
     unsigned marks = (unsigned)c->braces + c->semicolons + c->backticks / 2u + c->underscores;
     if (c->fences) out->s[TASK_CODE] += 48;
-    if (marks * 12 > c->bytes) out->s[TASK_CODE] += 40;
+    if (marks >= 4 && marks * 12 > c->bytes) out->s[TASK_CODE] += 40;
     if (c->backslashes + c->dollars + c->carets > 3 && c->numbers) out->s[TASK_REASON] += 32;
     if (c->options >= 3) out->s[TASK_QA] += 24;
     if (c->numbers >= 4 && c->questions && t->n < 120) out->s[TASK_REASON] += 24;

@@ -34,10 +34,11 @@ struct token {
 /* What was counted in the bytes that were read (both head and tail). */
 #define TEXT_COUNTS(X)                                                                                            \
     X(bytes)                                                                                                      \
-    X(letters) X(upper) X(digits) X(spaces) X(newlines) X(other) X(questions) X(exclaims) X(colons) X(commas)     \
-        X(periods) X(quotes) X(brackets) X(braces) X(operators) X(backslashes) X(dollars) X(carets)               \
-            X(underscores) X(semicolons) X(hashes) X(backticks) X(slashes) X(ideographs) X(foreign) X(words)      \
-                X(long_words) X(numbers) X(capitals) X(allcaps) X(bullets) X(options) X(fences)
+    X(letters)                                                                                                    \
+    X(upper) X(digits) X(spaces) X(newlines) X(other) X(questions) X(exclaims) X(colons) X(commas) X(periods)     \
+        X(quotes) X(brackets) X(braces) X(operators) X(backslashes) X(dollars) X(carets) X(underscores)           \
+            X(semicolons) X(hashes) X(backticks) X(slashes) X(ideographs) X(foreign) X(words) X(long_words)       \
+                X(numbers) X(capitals) X(allcaps) X(bullets) X(options) X(fences)
 
 struct counts {
 #define X(name) uint16_t name;
