@@ -2,7 +2,8 @@
 #include "insight/format.h"
 
 void log_call_init(struct log_call *c) {
-    *c = (struct log_call){.cost_logged = COST_UNKNOWN, .calls = 1, .stakes = STAKES_NORMAL, .quality = -1, .propensity = -1};
+    *c = (struct log_call){
+        .cost_logged = COST_UNKNOWN, .calls = 1, .stakes = STAKES_NORMAL, .quality = -1, .propensity = -1};
 }
 
 /* What is said about tokens, before it is made disjoint. */
@@ -75,9 +76,12 @@ static void read_flags(struct log_call *c, enum field f, jval v) {
     case F_STREAM: c->stream = lazy_bool(v, &b) && b; break;
     case F_CACHE_HIT: c->cache_hit = lazy_bool(v, &b) && b; break;
     case F_BATCH:
-        if ((lazy_bool(v, &b) && b) || str_ieq(s, STR("batch"))) c->usage.service_tier = SERVICE_BATCH;
-        else if (str_ieq(s, STR("flex"))) c->usage.service_tier = SERVICE_FLEX;
-        else if (str_ieq(s, STR("priority"))) c->usage.service_tier = SERVICE_PRIORITY;
+        if ((lazy_bool(v, &b) && b) || str_ieq(s, STR("batch")))
+            c->usage.service_tier = SERVICE_BATCH;
+        else if (str_ieq(s, STR("flex")))
+            c->usage.service_tier = SERVICE_FLEX;
+        else if (str_ieq(s, STR("priority")))
+            c->usage.service_tier = SERVICE_PRIORITY;
         break;
     default: break;
     }
@@ -91,10 +95,12 @@ static void settle_usage(struct log_call *c, const struct said *s, unsigned flag
     int64_t apart = s->n[F_CACHED] + s->n[F_WRITE_5M] + s->n[F_WRITE_1H], in = s->n[F_INPUT], out = s->n[F_OUTPUT];
     int64_t known_in = usage_input_tokens(&c->usage), known_out = usage_output_tokens(&c->usage);
     if (c->usage.source != TOKENS_NONE && apart == 0 && known_in == in && known_out == out) return;
-    if (c->usage.source != TOKENS_NONE && apart == 0 && known_in >= c->usage.units[USAGE_CACHED_INPUT] && c->usage.units[USAGE_CACHED_INPUT] <= in)
+    if (c->usage.source != TOKENS_NONE && apart == 0 && known_in >= c->usage.units[USAGE_CACHED_INPUT] &&
+        c->usage.units[USAGE_CACHED_INPUT] <= in)
         apart = c->usage.units[USAGE_CACHED_INPUT]; /* the columns count, the object knows what was cached */
     int64_t cached = s->n[F_CACHED] ? s->n[F_CACHED] : apart - s->n[F_WRITE_5M] - s->n[F_WRITE_1H];
-    bool excludes = (flags & FMT_EXCLUDES) || apart > in || (has(s, F_TOTAL) && apart > 0 && s->n[F_TOTAL] == in + apart + out);
+    bool excludes = (flags & FMT_EXCLUDES) || apart > in ||
+                    (has(s, F_TOTAL) && apart > 0 && s->n[F_TOTAL] == in + apart + out);
     c->usage = (struct usage){.source = TOKENS_PROVIDER, .service_tier = tier};
     c->usage.units[USAGE_INPUT] = excludes ? in : in - apart;
     c->usage.units[USAGE_CACHED_INPUT] = cached;
@@ -135,15 +141,18 @@ static void read_text(const struct row *row, struct log_call *c, enum field f, j
     case F_REQUEST: log_request(v, c); break;
     case F_SYSTEM: c->text.system = v; break;
     case F_PROMPT:
-        if (v.type == J_OBJECT) log_request(v, c);
-        else c->text.prompt = v;
+        if (v.type == J_OBJECT)
+            log_request(v, c);
+        else
+            c->text.prompt = v;
         break;
     case F_ANSWER: c->text.answer = v; break;
     default: break;
     }
 }
 
-void log_columns(const struct row *row, const struct column *columns, unsigned flags, struct log_call *c, bool *negative) {
+void log_columns(const struct row *row, const struct column *columns, unsigned flags, struct log_call *c,
+                 bool *negative) {
     struct said s = {.have = 0};
     uint64_t t[3] = {0, 0, 0};
     if (flags & FMT_BATCH) c->usage.service_tier = SERVICE_BATCH;
@@ -151,10 +160,14 @@ void log_columns(const struct row *row, const struct column *columns, unsigned f
         jval v = row_get(row, k->paths);
         if (v.type == J_NONE) continue;
         enum field f = k->field;
-        if (f <= F_TTFT_MS && f >= F_TIME) read_time(c, t, f, v);
-        else if (f <= F_STAKES) read_names(c, f, v, row->a);
-        else if (f <= F_CACHE_HIT || f == F_BATCH) read_flags(c, f, v);
-        else if (f == F_COST) lazy_nano(v, &c->cost_logged);
+        if (f <= F_TTFT_MS && f >= F_TIME)
+            read_time(c, t, f, v);
+        else if (f <= F_STAKES)
+            read_names(c, f, v, row->a);
+        else if (f <= F_CACHE_HIT || f == F_BATCH)
+            read_flags(c, f, v);
+        else if (f == F_COST)
+            lazy_nano(v, &c->cost_logged);
         else if (f == F_USAGE) {
             uint8_t tier = c->usage.service_tier;
             log_usage(lazy_inner(v, row->a), &c->usage);
@@ -162,8 +175,10 @@ void log_columns(const struct row *row, const struct column *columns, unsigned f
         } else if (f == F_CALLS) {
             int64_t n;
             if (lazy_i64(v, &n) && n >= 0) c->calls = (uint64_t)n;
-        } else if (f >= F_REQUEST) read_text(row, c, f, v);
-        else read_count(&s, f, v, negative);
+        } else if (f >= F_REQUEST)
+            read_text(row, c, f, v);
+        else
+            read_count(&s, f, v, negative);
     }
     settle_usage(c, &s, flags);
     settle_time(c, t);

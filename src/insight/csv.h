@@ -21,7 +21,8 @@ struct csv_scan {
     size_t row_end;            /* where its last field ends */
 };
 void csv_scan_reset(struct csv_scan *s);
-/* Goes on at `from`; the offset behind the row, CSV_MORE when it doesn't end in `text`. `last`: nothing follows. */
+/* Goes on at `from`; the offset behind the row, CSV_MORE when it doesn't end in `text`. `last`: nothing follows.
+ */
 size_t csv_scan(struct csv_scan *s, str text, size_t from, bool last);
 
 /* Splits a row; fields as string values without escapes, unquoted into `a` where needed. Returns

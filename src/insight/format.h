@@ -7,10 +7,45 @@
 
 /* What a column means. Times: AT_… a point in time, others lengths. */
 enum field {
-    F_END_TABLE, F_TIME, F_END, F_FIRST_AT, F_DURATION_S, F_DURATION_MS, F_TTFT_S, F_TTFT_MS, F_ID, F_PROVIDER, F_MODEL,
-    F_REQUESTED, F_KEY, F_TEAM, F_USER, F_SESSION, F_TAG, F_TASK, F_STAKES, F_STATUS, F_ERROR, F_STREAM, F_CACHE_HIT, F_COST,
-    F_CALLS, F_USAGE, F_INPUT, F_CACHED, F_WRITE_5M, F_WRITE_1H, F_OUTPUT, F_REASONING, F_TOTAL,
-    F_SEARCH, F_BATCH, F_REQUEST, F_SYSTEM, F_PROMPT, F_ANSWER,
+    F_END_TABLE,
+    F_TIME,
+    F_END,
+    F_FIRST_AT,
+    F_DURATION_S,
+    F_DURATION_MS,
+    F_TTFT_S,
+    F_TTFT_MS,
+    F_ID,
+    F_PROVIDER,
+    F_MODEL,
+    F_REQUESTED,
+    F_KEY,
+    F_TEAM,
+    F_USER,
+    F_SESSION,
+    F_TAG,
+    F_TASK,
+    F_STAKES,
+    F_STATUS,
+    F_ERROR,
+    F_STREAM,
+    F_CACHE_HIT,
+    F_COST,
+    F_CALLS,
+    F_USAGE,
+    F_INPUT,
+    F_CACHED,
+    F_WRITE_5M,
+    F_WRITE_1H,
+    F_OUTPUT,
+    F_REASONING,
+    F_TOTAL,
+    F_SEARCH,
+    F_BATCH,
+    F_REQUEST,
+    F_SYSTEM,
+    F_PROMPT,
+    F_ANSWER,
 };
 
 /* A field and the paths where it may stand, tried in this order. */
@@ -54,12 +89,13 @@ arena *log_reader_arena(struct log_reader *r); /* of this record */
 
 void log_call_init(struct log_call *c);
 /* Fills `c` by a table of columns. */
-void log_columns(const struct row *row, const struct column *columns, unsigned flags, struct log_call *c, bool *negative);
+void log_columns(const struct row *row, const struct column *columns, unsigned flags, struct log_call *c,
+                 bool *negative);
 /* Hands a call on: checks it, drops duplicates, calls back. */
 void log_emit(struct log_reader *r, struct log_call *c);
 /* Holds a call until another one with its id comes or the file ends. */
 void log_hold(struct log_reader *r, struct log_call *c);
-void log_skip(struct log_reader *r);             /* the record is no call */
+void log_skip(struct log_reader *r); /* the record is no call */
 void log_note(struct log_reader *r, enum log_problem kind);
 
 /* Usage, model, finish and so on out of an answer: a JSON body of any dialect, a stream's events, or the

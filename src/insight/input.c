@@ -51,7 +51,8 @@ static bool more(struct input *in) {
         in->cap *= 2;
         in->buf = xrealloc(in->buf, in->cap);
     }
-    ssize_t got = raw_read(in, in->buf + in->fill, in->cap - in->fill < INPUT_CHUNK ? in->cap - in->fill : INPUT_CHUNK);
+    ssize_t got =
+        raw_read(in, in->buf + in->fill, in->cap - in->fill < INPUT_CHUNK ? in->cap - in->fill : INPUT_CHUNK);
     if (got <= 0) {
         in->eof = true;
         if (got < 0) in->failed = !fail(&in->e, "%s: %s", in->path, strerror(errno));
@@ -66,8 +67,8 @@ static bool too_long(const struct input *in) { return in->fill - in->pos > INPUT
 /* ---- what the file holds ---- */
 
 /* Lists that are gone into instead of being one record. */
-static const char *const page_lists[] = {"data",    "logs",         "items",         "records", "rows", "calls",
-                                         "results", "observations", "resourceSpans", NULL};
+static const char *const page_lists[] = {"data",  "logs",    "items",        "records",       "rows",
+                                         "calls", "results", "observations", "resourceSpans", NULL};
 
 /* If `p` begins an object that is a page of records: the start of the first one, else NULL. */
 static const char *page_start(const char *p, const char *end) {
@@ -82,12 +83,14 @@ static const char *page_start(const char *p, const char *end) {
         q = memchr(k, '"', (size_t)(end - k));
         if (!q) return NULL;
         key = (str){k, (size_t)(q - k)};
-        for (q++; q < end && (*q == ':' || *q == ' ' || *q == '\t' || *q == '\n' || *q == '\r'); q++) {}
+        for (q++; q < end && (*q == ':' || *q == ' ' || *q == '\t' || *q == '\n' || *q == '\r'); q++) {
+        }
         if (q >= end) return NULL;
         bool named = false;
         for (const char *const *n = page_lists; *n; n++) named = named || str_eqz(key, *n);
         if (named && *q == '[') {
-            for (q++; q < end && (*q == ' ' || *q == '\n' || *q == '\r' || *q == '\t'); q++) {}
+            for (q++; q < end && (*q == ' ' || *q == '\n' || *q == '\r' || *q == '\t'); q++) {
+            }
             if (q >= end || *q != '{') return NULL;
             str head = {q, end - q > 200 ? 200 : (size_t)(end - q)};
             return str_find(head, STR("embedding\"")) < 0 && !str_eqz(key, "results") ? q : NULL;
@@ -107,11 +110,13 @@ static enum input_kind sniff(struct input *in) {
         return q < end && (*q == '{' || *q == ']') ? INPUT_JSON : INPUT_LINES;
     }
     const char *nl = memchr(p, '\n', (size_t)(end - p));
-    if (*p != '{') return csv_sniff((str){p, (size_t)((nl ? nl : end) - p)}, &in->csv.delim) ? INPUT_CSV : INPUT_LINES;
+    if (*p != '{')
+        return csv_sniff((str){p, (size_t)((nl ? nl : end) - p)}, &in->csv.delim) ? INPUT_CSV : INPUT_LINES;
     if (page_start(p, end)) return INPUT_JSON;
     jval v;
     if (!nl || lazy_value(p, nl, &v)) return INPUT_LINES;
-    for (p = nl; p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'); p++) {}
+    for (p = nl; p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'); p++) {
+    }
     return p < end && *p == '{' ? INPUT_LINES : INPUT_JSON;
 }
 
@@ -135,7 +140,8 @@ struct input *input_open(const char *path, err *e) {
     in->cap = (size_t)INPUT_CHUNK * 2;
     in->buf = xmalloc(in->cap);
     in->line = 1;
-    while (in->fill < INPUT_SNIFF && more(in)) {}
+    while (in->fill < INPUT_SNIFF && more(in)) {
+    }
     if (in->fill >= 3 && memcmp(in->buf, "\xEF\xBB\xBF", 3) == 0) in->pos = 3;
     in->kind = sniff(in);
     return in;
@@ -253,14 +259,16 @@ static bool json_between(struct input *in) {
         } else if (!in->array && *p == '[') {
             in->array = true;
             advance(in, 1);
-        } else if (!in->array && *p == '{' && (end - p >= INPUT_SNIFF || in->eof || in->fill == in->cap)) {
-            const char *q = page_start(p, end);
+        } else if (!in->array && *p == '{') {
+            if (end - p < INPUT_SNIFF && more(in)) continue;
+            p = in->buf + in->pos;
+            const char *q = page_start(p, in->buf + in->fill);
             if (!q) return true;
             in->array = in->page = true;
             count_lines(in, p, q);
             advance(in, (size_t)(q - p));
         } else {
-            return in->array || *p != '{' || !more(in);
+            return true;
         }
     }
 }
@@ -282,7 +290,8 @@ static enum input_what next_json(struct input *in, str *rec, uint64_t *line) {
         }
         /* a value that doesn't close is looked at again only when there is half as much again */
         size_t had = in->fill - in->pos;
-        while (in->fill - in->pos < had + had / 2 && !too_long(in) && more(in)) {}
+        while (in->fill - in->pos < had + had / 2 && !too_long(in) && more(in)) {
+        }
         if (in->fill - in->pos > had && !too_long(in)) continue;
         p = in->buf + in->pos;
         const char *nl = memchr(p, '\n', in->fill - in->pos);
@@ -295,8 +304,9 @@ static enum input_what next_json(struct input *in, str *rec, uint64_t *line) {
 
 enum input_what input_next(struct input *in, str *rec, uint64_t *line, err *e) {
     *rec = STR_NONE;
-    enum input_what w = in->kind == INPUT_CSV ? next_csv(in, rec, line)
-                        : in->kind == INPUT_JSON ? next_json(in, rec, line) : next_line(in, rec, line);
+    enum input_what w = in->kind == INPUT_CSV    ? next_csv(in, rec, line)
+                        : in->kind == INPUT_JSON ? next_json(in, rec, line)
+                                                 : next_line(in, rec, line);
     if (w == INPUT_ERROR && e) *e = in->e;
     return w;
 }

@@ -11,9 +11,9 @@
 #include "base/str.h"
 
 enum {
-    INPUT_CHUNK = 256 << 10,       /* bytes asked of the file at once: stays in the cache while it is parsed */
-    INPUT_RECORD_MAX = 64 << 20,   /* one record; larger ones are skipped and counted */
-    INPUT_SNIFF = 64 << 10,        /* bytes looked at to tell what a file holds */
+    INPUT_CHUNK = 256 << 10,     /* bytes asked of the file at once: stays in the cache while it is parsed */
+    INPUT_RECORD_MAX = 64 << 20, /* one record; larger ones are skipped and counted */
+    INPUT_SNIFF = 64 << 10,      /* bytes looked at to tell what a file holds */
 };
 
 enum input_kind { INPUT_LINES, INPUT_JSON, INPUT_CSV };

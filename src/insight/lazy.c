@@ -29,8 +29,8 @@ static const char *string_end(const char *p, const char *end, bool *esc) {
 #ifdef __SSE2__
         while (end - p >= 16) {
             __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-            int m = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-                                                   _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+            int m = _mm_movemask_epi8(
+                _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
             if (m != 0) {
                 p += __builtin_ctz((unsigned)m);
                 break;
@@ -117,8 +117,10 @@ static inline int skip_block(struct skip *s, struct masks m) {
     while (both != 0) {
         int bit = __builtin_ctzll(both);
         both &= both - 1;
-        if (open >> bit & 1) s->depth++;
-        else if (--s->depth == 0) return bit + 1;
+        if (open >> bit & 1)
+            s->depth++;
+        else if (--s->depth == 0)
+            return bit + 1;
     }
     return -1;
 }
@@ -165,7 +167,10 @@ static const char *scalar(const char *p, const char *end, jval *out) {
     static const struct {
         str word;
         jtype type;
-    } words[] = {{STR_INIT("null"), J_NULL}, {STR_INIT("true"), J_TRUE}, {STR_INIT("false"), J_FALSE}, {STR_INIT("NaN"), J_NULL}};
+    } words[] = {{STR_INIT("null"), J_NULL},
+                 {STR_INIT("true"), J_TRUE},
+                 {STR_INIT("false"), J_FALSE},
+                 {STR_INIT("NaN"), J_NULL}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (literal(p, end, words[i].word)) {
             *out = (jval){.raw = {p, words[i].word.n}, .type = words[i].type};
@@ -173,7 +178,8 @@ static const char *scalar(const char *p, const char *end, jval *out) {
         }
     }
     const char *b = p;
-    while (p < end && ((*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == '.' || *p == 'e' || *p == 'E')) p++;
+    while (p < end && ((*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == '.' || *p == 'e' || *p == 'E'))
+        p++;
     if (p == b) return NULL;
     *out = (jval){.raw = {b, (size_t)(p - b)}, .type = J_NUMBER};
     return p;
@@ -267,7 +273,10 @@ static int hex4(const char *p) {
     int v = 0;
     for (unsigned i = 0; i < 4; i++) {
         char c = p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0) return -1;
         v = v << 4 | d;
     }
@@ -343,8 +352,10 @@ static bool decimal(str s, struct decimal *d) {
             dot = true;
         } else if (*p >= '0' && *p <= '9') {
             any = true;
-            if (d->mant < 100000000000000000) d->mant = d->mant * 10 + (*p - '0'), d->exp -= dot;
-            else d->exp += !dot;
+            if (d->mant < 100000000000000000)
+                d->mant = d->mant * 10 + (*p - '0'), d->exp -= dot;
+            else
+                d->exp += !dot;
         } else {
             break;
         }
@@ -445,7 +456,8 @@ static bool clock_of(str *s, int64_t *us) {
     int64_t t = ((int64_t)h * 60 + m) * 60 + sec, u = 0, unit = 100000;
     if (eat(s, ".,"))
         for (; digits(s, 1, &frac); unit /= 10) u += frac * unit;
-    while (eat(s, " ")) {}
+    while (eat(s, " ")) {
+    }
     int zh = 0, zm = 0;
     bool neg = s->n && s->p[0] == '-';
     if (eat(s, "+-")) {
@@ -509,8 +521,8 @@ static bool listed(const char *const *names, str key) {
     return false;
 }
 
-static const char *index_object(struct lazy_index *x, const char *p, const char *end, uint16_t parent, unsigned depth,
-                                const char *const *enter) {
+static const char *index_object(struct lazy_index *x, const char *p, const char *end, uint16_t parent,
+                                unsigned depth, const char *const *enter) {
     p++; /* the bracket */
     for (;;) {
         p = skip_space(p, end);

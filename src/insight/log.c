@@ -65,7 +65,9 @@ void log_problem(struct log_problems *p, enum log_problem kind, const char *file
 }
 const char *log_problem_name(enum log_problem kind) { return problem_words[kind].name; }
 const char *log_problem_text(enum log_problem kind) { return problem_words[kind].text; }
-void log_note(struct log_reader *r, enum log_problem kind) { log_problem(r->problems, kind, r->at.file, r->at.line); }
+void log_note(struct log_reader *r, enum log_problem kind) {
+    log_problem(r->problems, kind, r->at.file, r->at.line);
+}
 
 /* ---- options ---- */
 
@@ -73,11 +75,18 @@ static const struct {
     const char *name;
     uint8_t field;
 } map_names[] = {
-    {"in", F_INPUT},         {"out", F_OUTPUT},     {"cached", F_CACHED},   {"reasoning", F_REASONING}, {"model", F_MODEL},
-    {"provider", F_PROVIDER}, {"time", F_TIME},      {"ts", F_TIME},         {"end", F_END},             {"text", F_PROMPT},
-    {"system", F_SYSTEM},    {"answer", F_ANSWER},  {"cost", F_COST},       {"id", F_ID},               {"key", F_KEY},
-    {"team", F_TEAM},        {"user", F_USER},      {"session", F_SESSION}, {"tag", F_TAG},             {"task", F_TASK},
-    {"stakes", F_STAKES},    {"status", F_STATUS},  {"calls", F_CALLS},
+    {"in", F_INPUT},      {"out", F_OUTPUT},
+    {"cached", F_CACHED}, {"reasoning", F_REASONING},
+    {"model", F_MODEL},   {"provider", F_PROVIDER},
+    {"time", F_TIME},     {"ts", F_TIME},
+    {"end", F_END},       {"text", F_PROMPT},
+    {"system", F_SYSTEM}, {"answer", F_ANSWER},
+    {"cost", F_COST},     {"id", F_ID},
+    {"key", F_KEY},       {"team", F_TEAM},
+    {"user", F_USER},     {"session", F_SESSION},
+    {"tag", F_TAG},       {"task", F_TASK},
+    {"stakes", F_STAKES}, {"status", F_STATUS},
+    {"calls", F_CALLS},
 };
 
 static bool read_map(struct log_reader *r, const char *text, err *e) {
@@ -89,8 +98,12 @@ static bool read_map(struct log_reader *r, const char *text, err *e) {
         if (eq) *eq = 0;
         while (eq && i < count && strcmp(map_names[i].name, p) != 0) i++;
         if (!eq || i == count || !eq[1])
-            return fail(e, "--map: \"%s\": write NAME=COLUMN with NAME one of in, out, cached, reasoning, model, provider, time, end, "
-                           "text, system, answer, cost, id, key, team, user, session, tag, task, stakes, status, calls", p);
+            return fail(
+                e,
+                "--map: \"%s\": write NAME=COLUMN with NAME one of in, out, cached, reasoning, model, provider, "
+                "time, end, "
+                "text, system, answer, cost, id, key, team, user, session, tag, task, stakes, status, calls",
+                p);
         if (n + 1 >= MAP_COLUMNS_MAX) return fail(e, "--map: too many columns");
         r->map_column[n++] = (struct column){map_names[i].field, eq + 1};
     }
@@ -148,7 +161,9 @@ void log_reader_free(struct log_reader *r) {
 }
 
 void log_reader_stats(const struct log_reader *r, struct log_stats *out) { *out = r->stats; }
-struct log_state *log_reader_state(struct log_reader *r) { return &r->state; }
+struct log_state *log_reader_state(struct log_reader *r) {
+    return &r->state;
+}
 arena *log_reader_arena(struct log_reader *r) { return &r->a; }
 
 /* ---- handing calls on ---- */
@@ -159,7 +174,8 @@ void log_skip(struct log_reader *r) { r->stats.skipped++; }
 static uint64_t content_of(const struct log_call *c) {
     struct {
         uint64_t time, in, out, model;
-    } k = {c->time_us, (uint64_t)usage_input_tokens(&c->usage), (uint64_t)usage_output_tokens(&c->usage), fingerprint(c->model)};
+    } k = {c->time_us, (uint64_t)usage_input_tokens(&c->usage), (uint64_t)usage_output_tokens(&c->usage),
+           fingerprint(c->model)};
     return fingerprint((str){(const char *)&k, sizeof k});
 }
 
@@ -192,8 +208,22 @@ void log_emit(struct log_reader *r, struct log_call *c) {
 
 /* Deep copy: all views moved into `a`. */
 static void copy_call(struct log_call *c, arena *a) {
-    str *s[] = {&c->id, &c->provider, &c->model, &c->requested, &c->key, &c->team, &c->user, &c->session, &c->tag, &c->facts, &c->tier,
-                &c->rule, &c->text.request.raw, &c->text.system.raw, &c->text.prompt.raw, &c->text.answer.raw};
+    str *s[] = {&c->id,
+                &c->provider,
+                &c->model,
+                &c->requested,
+                &c->key,
+                &c->team,
+                &c->user,
+                &c->session,
+                &c->tag,
+                &c->facts,
+                &c->tier,
+                &c->rule,
+                &c->text.request.raw,
+                &c->text.system.raw,
+                &c->text.prompt.raw,
+                &c->text.answer.raw};
     for (size_t i = 0; i < sizeof s / sizeof *s; i++) *s[i] = arena_str(a, *s[i]);
 }
 
@@ -231,7 +261,9 @@ static uint64_t shape_of(const struct row *row) {
     uint64_t h = 0;
     for (unsigned i = 1; i < row->x.count; i = row->x.m[i].next) {
         str k = row->x.m[i].key;
-        uint64_t w = k.n ? (uint64_t)(uint8_t)k.p[0] << 16 | (uint64_t)(uint8_t)k.p[k.n - 1] << 8 | (uint64_t)(uint8_t)k.p[k.n / 2] : 0;
+        uint64_t w = k.n ? (uint64_t)(uint8_t)k.p[0] << 16 | (uint64_t)(uint8_t)k.p[k.n - 1] << 8 |
+                               (uint64_t)(uint8_t)k.p[k.n / 2]
+                         : 0;
         h = (h ^ (w << 8) ^ k.n) * 0x9E3779B97F4A7C15u;
         h ^= h >> 29;
     }
@@ -265,8 +297,10 @@ static void read_row(struct log_reader *r) {
         log_skip(r);
         return;
     }
-    if (f->flags & FMT_DEDUPE && c.id.n) log_hold(r, &c);
-    else log_emit(r, &c);
+    if (f->flags & FMT_DEDUPE && c.id.n)
+        log_hold(r, &c);
+    else
+        log_emit(r, &c);
 }
 
 /* Whether the text is plain: UTF-8 without NULs. */

@@ -22,28 +22,28 @@ struct log_text {
 
 struct log_call {
     str id;
-    uint64_t time_us;               /* when it began; 0 unknown */
-    uint64_t duration_us, ttft_us;  /* 0 unknown */
-    str provider, model;            /* as logged; provider empty when not said */
-    str requested;                  /* what the client asked for, where that is another name */
+    uint64_t time_us;              /* when it began; 0 unknown */
+    uint64_t duration_us, ttft_us; /* 0 unknown */
+    str provider, model;           /* as logged; provider empty when not said */
+    str requested;                 /* what the client asked for, where that is another name */
     str key, team, user, session;
-    str tag;                        /* a label of the user's: task name, tag, span name */
-    struct usage usage;             /* source TOKENS_NONE: the log has none */
-    int64_t cost_logged;            /* what the log claims; COST_UNKNOWN when it says nothing */
-    uint64_t calls;                 /* 1; an aggregate's number of requests, 0 when it isn't told */
-    uint16_t status;                /* HTTP status, 0 unknown */
+    str tag;             /* a label of the user's: task name, tag, span name */
+    struct usage usage;  /* source TOKENS_NONE: the log has none */
+    int64_t cost_logged; /* what the log claims; COST_UNKNOWN when it says nothing */
+    uint64_t calls;      /* 1; an aggregate's number of requests, 0 when it isn't told */
+    uint16_t status;     /* HTTP status, 0 unknown */
     bool failed, stream;
-    bool skew;                      /* it ends before it begins */
-    bool cache_hit;                 /* answered from a gateway's own cache: nothing was paid */
-    bool aggregate;                 /* a sum over calls, not one call */
-    uint8_t task;                   /* enum task, where log or endpoint say it */
-    uint8_t task_source;            /* enum task_source */
-    uint8_t stakes;                 /* enum stakes */
+    bool skew;           /* it ends before it begins */
+    bool cache_hit;      /* answered from a gateway's own cache: nothing was paid */
+    bool aggregate;      /* a sum over calls, not one call */
+    uint8_t task;        /* enum task, where log or endpoint say it */
+    uint8_t task_source; /* enum task_source */
+    uint8_t stakes;      /* enum stakes */
     struct log_text text;
-    str facts;                      /* dray's own record: facts as facts_write wrote them */
+    str facts; /* dray's own record: facts as facts_write wrote them */
     /* dray's own record: what was decided and known then */
     str tier, rule;
-    double quality, propensity;     /* < 0 unknown */
+    double quality, propensity; /* < 0 unknown */
 };
 
 /* What can be wrong: name, what a person reads. */
@@ -52,7 +52,7 @@ struct log_call {
     X(TOO_LONG, "too_long", "records over 64 MiB (left out)")                                                     \
     X(FILE_BROKEN, "file_broken", "files that broke off or could not be opened")                                  \
     X(DUPLICATE, "duplicate", "calls logged twice: same id, time and tokens (left out)")                          \
-    X(DUPLICATE_MAYBE, "duplicate_maybe", "calls perhaps logged twice, beyond the exact count of ids (kept)")       \
+    X(DUPLICATE_MAYBE, "duplicate_maybe", "calls perhaps logged twice, beyond the exact count of ids (kept)")     \
     X(ID_REUSED, "id_reused", "different calls under the same id (kept)")                                         \
     X(NO_MODEL, "no_model", "calls without a model name (cost unknown)")                                          \
     X(UNKNOWN_PRICE, "unknown_price", "calls of models without a known price (cost unknown, left out of costs)")  \

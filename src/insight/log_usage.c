@@ -8,13 +8,26 @@
 #include "insight/log.h"
 
 enum count {
-    N_INPUT, N_OUTPUT, N_TOTAL, N_CACHED, N_CACHED_AUDIO, N_WRITE, N_WRITE_5M, N_WRITE_1H, N_REASONING, N_AUDIO_IN,
-    N_AUDIO_OUT, N_IMAGE_IN, N_SEARCH, N_TOOL_INPUT, N_COUNTS
+    N_INPUT,
+    N_OUTPUT,
+    N_TOTAL,
+    N_CACHED,
+    N_CACHED_AUDIO,
+    N_WRITE,
+    N_WRITE_5M,
+    N_WRITE_1H,
+    N_REASONING,
+    N_AUDIO_IN,
+    N_AUDIO_OUT,
+    N_IMAGE_IN,
+    N_SEARCH,
+    N_TOOL_INPUT,
+    N_COUNTS
 };
 enum {
-    EXCLUDES = 1,  /* input doesn't count cached and written tokens */
-    OUTSIDE = 2,   /* reasoning isn't counted in the output */
-    INCLUDES = 4,  /* input counts them, whatever else is named */
+    EXCLUDES = 1, /* input doesn't count cached and written tokens */
+    OUTSIDE = 2,  /* reasoning isn't counted in the output */
+    INCLUDES = 4, /* input counts them, whatever else is named */
 };
 
 /* One name: where it stands (parent object, "" on top), what it counts, what it tells about the shape. */
@@ -22,13 +35,21 @@ static const struct name {
     str in, key;
     uint8_t n, flags;
 } names[] = {
-#define T(key, n, flags) {STR_INIT(""), STR_INIT(key), n, flags}
-#define D(in, key, n, flags) {STR_INIT(in), STR_INIT(key), n, flags}
-    T("prompt_tokens", N_INPUT, INCLUDES), T("completion_tokens", N_OUTPUT, 0), T("total_tokens", N_TOTAL, 0),
-    T("input_tokens", N_INPUT, 0), T("output_tokens", N_OUTPUT, 0),
-    T("prompt_cache_hit_tokens", N_CACHED, INCLUDES), T("cached_tokens", N_CACHED, INCLUDES),
-    T("cached_input_tokens", N_CACHED, INCLUDES), T("reasoning_output_tokens", N_REASONING, 0),
-    T("reasoning_tokens", N_REASONING, 0), T("cache_read_input_tokens", N_CACHED, EXCLUDES),
+#define T(key, n, flags)                                                                                          \
+    { STR_INIT(""), STR_INIT(key), n, flags }
+#define D(in, key, n, flags)                                                                                      \
+    { STR_INIT(in), STR_INIT(key), n, flags }
+    T("prompt_tokens", N_INPUT, INCLUDES),
+    T("completion_tokens", N_OUTPUT, 0),
+    T("total_tokens", N_TOTAL, 0),
+    T("input_tokens", N_INPUT, 0),
+    T("output_tokens", N_OUTPUT, 0),
+    T("prompt_cache_hit_tokens", N_CACHED, INCLUDES),
+    T("cached_tokens", N_CACHED, INCLUDES),
+    T("cached_input_tokens", N_CACHED, INCLUDES),
+    T("reasoning_output_tokens", N_REASONING, 0),
+    T("reasoning_tokens", N_REASONING, 0),
+    T("cache_read_input_tokens", N_CACHED, EXCLUDES),
     T("cache_creation_input_tokens", N_WRITE, EXCLUDES),
     D("cache_creation", "ephemeral_5m_input_tokens", N_WRITE_5M, EXCLUDES),
     D("cache_creation", "ephemeral_1h_input_tokens", N_WRITE_1H, EXCLUDES),
@@ -44,14 +65,23 @@ static const struct name {
     D("input_token_details", "cached_tokens", N_CACHED, INCLUDES),
     D("input_token_details", "audio_tokens", N_AUDIO_IN, INCLUDES),
     D("output_tokens_details", "reasoning_tokens", N_REASONING, 0),
-    D("billed_units", "input_tokens", N_INPUT, 0), D("billed_units", "output_tokens", N_OUTPUT, 0),
-    D("tokens", "input_tokens", N_INPUT, 0), D("tokens", "output_tokens", N_OUTPUT, 0),
-    T("promptTokenCount", N_INPUT, INCLUDES), T("candidatesTokenCount", N_OUTPUT, OUTSIDE),
-    T("totalTokenCount", N_TOTAL, 0), T("cachedContentTokenCount", N_CACHED, INCLUDES),
-    T("thoughtsTokenCount", N_REASONING, OUTSIDE), T("toolUsePromptTokenCount", N_TOOL_INPUT, 0),
-    T("inputTokens", N_INPUT, 0), T("outputTokens", N_OUTPUT, 0), T("totalTokens", N_TOTAL, 0),
-    T("cacheReadInputTokens", N_CACHED, EXCLUDES), T("cacheWriteInputTokens", N_WRITE, EXCLUDES),
-    T("promptTokens", N_INPUT, INCLUDES), T("completionTokens", N_OUTPUT, 0),
+    D("billed_units", "input_tokens", N_INPUT, 0),
+    D("billed_units", "output_tokens", N_OUTPUT, 0),
+    D("tokens", "input_tokens", N_INPUT, 0),
+    D("tokens", "output_tokens", N_OUTPUT, 0),
+    T("promptTokenCount", N_INPUT, INCLUDES),
+    T("candidatesTokenCount", N_OUTPUT, OUTSIDE),
+    T("totalTokenCount", N_TOTAL, 0),
+    T("cachedContentTokenCount", N_CACHED, INCLUDES),
+    T("thoughtsTokenCount", N_REASONING, OUTSIDE),
+    T("toolUsePromptTokenCount", N_TOOL_INPUT, 0),
+    T("inputTokens", N_INPUT, 0),
+    T("outputTokens", N_OUTPUT, 0),
+    T("totalTokens", N_TOTAL, 0),
+    T("cacheReadInputTokens", N_CACHED, EXCLUDES),
+    T("cacheWriteInputTokens", N_WRITE, EXCLUDES),
+    T("promptTokens", N_INPUT, INCLUDES),
+    T("completionTokens", N_OUTPUT, 0),
 #undef T
 #undef D
 };
@@ -104,7 +134,8 @@ bool log_usage(jval usage, struct usage *out) {
         }
     }
     int64_t audio_in = n[N_AUDIO_IN] < plain ? n[N_AUDIO_IN] : plain;
-    bool outside = (flags & OUTSIDE) || (n[N_TOTAL] > 0 && n[N_REASONING] > 0 && n[N_TOTAL] == n[N_INPUT] + n[N_OUTPUT] + n[N_REASONING]);
+    bool outside = (flags & OUTSIDE) || (n[N_TOTAL] > 0 && n[N_REASONING] > 0 &&
+                                         n[N_TOTAL] == n[N_INPUT] + n[N_OUTPUT] + n[N_REASONING]);
     int64_t said = n[N_OUTPUT];
     if (!outside) {
         if (n[N_REASONING] + n[N_AUDIO_OUT] > said) suspect = true, n[N_REASONING] = n[N_AUDIO_OUT] = 0;

@@ -30,8 +30,21 @@ static bool next_member(struct members *m, str *key, jval *v) {
 /* ---- requests ---- */
 
 enum word {
-    W_NONE, W_MODEL, W_PROMPT, W_SYSTEM, W_STREAM, W_USER, W_TIER, W_METADATA, W_INSIDE,
-    W_ID, W_USAGE, W_CREATED, W_ERROR, W_ANSWER, W_EVENT,
+    W_NONE,
+    W_MODEL,
+    W_PROMPT,
+    W_SYSTEM,
+    W_STREAM,
+    W_USER,
+    W_TIER,
+    W_METADATA,
+    W_INSIDE,
+    W_ID,
+    W_USAGE,
+    W_CREATED,
+    W_ERROR,
+    W_ANSWER,
+    W_EVENT,
 };
 struct words {
     str key;
@@ -45,12 +58,25 @@ static uint8_t word_of(const struct words *w, size_t n, str key) {
 }
 
 static const struct words request_words[] = {
-    {STR_INIT("model"), W_MODEL}, {STR_INIT("modelId"), W_MODEL}, {STR_INIT("messages"), W_PROMPT}, {STR_INIT("prompt"), W_PROMPT},
-    {STR_INIT("input"), W_PROMPT}, {STR_INIT("contents"), W_PROMPT}, {STR_INIT("inputText"), W_PROMPT}, {STR_INIT("texts"), W_PROMPT},
-    {STR_INIT("message"), W_PROMPT}, {STR_INIT("system"), W_SYSTEM}, {STR_INIT("systemInstruction"), W_SYSTEM},
-    {STR_INIT("system_instruction"), W_SYSTEM}, {STR_INIT("instructions"), W_SYSTEM}, {STR_INIT("stream"), W_STREAM},
-    {STR_INIT("user"), W_USER}, {STR_INIT("service_tier"), W_TIER}, {STR_INIT("metadata"), W_METADATA},
-    {STR_INIT("generateContentRequest"), W_INSIDE}, {STR_INIT("params"), W_INSIDE},
+    {STR_INIT("model"), W_MODEL},
+    {STR_INIT("modelId"), W_MODEL},
+    {STR_INIT("messages"), W_PROMPT},
+    {STR_INIT("prompt"), W_PROMPT},
+    {STR_INIT("input"), W_PROMPT},
+    {STR_INIT("contents"), W_PROMPT},
+    {STR_INIT("inputText"), W_PROMPT},
+    {STR_INIT("texts"), W_PROMPT},
+    {STR_INIT("message"), W_PROMPT},
+    {STR_INIT("system"), W_SYSTEM},
+    {STR_INIT("systemInstruction"), W_SYSTEM},
+    {STR_INIT("system_instruction"), W_SYSTEM},
+    {STR_INIT("instructions"), W_SYSTEM},
+    {STR_INIT("stream"), W_STREAM},
+    {STR_INIT("user"), W_USER},
+    {STR_INIT("service_tier"), W_TIER},
+    {STR_INIT("metadata"), W_METADATA},
+    {STR_INIT("generateContentRequest"), W_INSIDE},
+    {STR_INIT("params"), W_INSIDE},
 };
 
 static void read_tier(struct log_call *c, jval v) {
@@ -108,13 +134,28 @@ void log_request(jval request, struct log_call *c) {
 /* ---- answers ---- */
 
 static const struct words answer_words[] = {
-    {STR_INIT("id"), W_ID}, {STR_INIT("responseId"), W_ID}, {STR_INIT("model"), W_MODEL}, {STR_INIT("modelVersion"), W_MODEL},
-    {STR_INIT("usage"), W_USAGE}, {STR_INIT("usageMetadata"), W_USAGE}, {STR_INIT("meta"), W_USAGE},
-    {STR_INIT("created"), W_CREATED}, {STR_INIT("created_at"), W_CREATED}, {STR_INIT("error"), W_ERROR},
-    {STR_INIT("choices"), W_ANSWER}, {STR_INIT("content"), W_ANSWER}, {STR_INIT("output"), W_ANSWER},
-    {STR_INIT("candidates"), W_ANSWER}, {STR_INIT("completion"), W_ANSWER}, {STR_INIT("text"), W_ANSWER},
-    {STR_INIT("service_tier"), W_TIER}, {STR_INIT("message"), W_EVENT}, {STR_INIT("response"), W_EVENT},
-    {STR_INIT("x_groq"), W_EVENT}, {STR_INIT("metadata"), W_EVENT}, {STR_INIT("delta"), W_EVENT},
+    {STR_INIT("id"), W_ID},
+    {STR_INIT("responseId"), W_ID},
+    {STR_INIT("model"), W_MODEL},
+    {STR_INIT("modelVersion"), W_MODEL},
+    {STR_INIT("usage"), W_USAGE},
+    {STR_INIT("usageMetadata"), W_USAGE},
+    {STR_INIT("meta"), W_USAGE},
+    {STR_INIT("created"), W_CREATED},
+    {STR_INIT("created_at"), W_CREATED},
+    {STR_INIT("error"), W_ERROR},
+    {STR_INIT("choices"), W_ANSWER},
+    {STR_INIT("content"), W_ANSWER},
+    {STR_INIT("output"), W_ANSWER},
+    {STR_INIT("candidates"), W_ANSWER},
+    {STR_INIT("completion"), W_ANSWER},
+    {STR_INIT("text"), W_ANSWER},
+    {STR_INIT("service_tier"), W_TIER},
+    {STR_INIT("message"), W_EVENT},
+    {STR_INIT("response"), W_EVENT},
+    {STR_INIT("x_groq"), W_EVENT},
+    {STR_INIT("metadata"), W_EVENT},
+    {STR_INIT("delta"), W_EVENT},
 };
 
 /* A later event of a stream with input counts says all anew; one without only goes on with the output. */
@@ -126,7 +167,9 @@ static void merge_usage(struct log_call *c, jval v) {
         int64_t before = usage_output_tokens(&c->usage);
         struct usage old = c->usage;
         c->usage = u;
-        if (usage_output_tokens(&u) < before) c->usage.units[USAGE_OUTPUT] = old.units[USAGE_OUTPUT], c->usage.units[USAGE_REASONING] = old.units[USAGE_REASONING];
+        if (usage_output_tokens(&u) < before)
+            c->usage.units[USAGE_OUTPUT] = old.units[USAGE_OUTPUT],
+            c->usage.units[USAGE_REASONING] = old.units[USAGE_REASONING];
     } else if (usage_output_tokens(&u) > usage_output_tokens(&c->usage)) {
         c->usage.units[USAGE_OUTPUT] = u.units[USAGE_OUTPUT];
         c->usage.units[USAGE_REASONING] = u.units[USAGE_REASONING];
@@ -172,7 +215,8 @@ static void stream_events(str text, struct log_call *c) {
         line = str_trim(line);
         if (str_starts(line, STR("data:"))) line = str_trim(str_skip(line, 5));
         jval v;
-        if (line.n && line.p[0] == '{' && lazy_value(line.p, line.p + line.n, &v)) answer_members(members_of(v), c, 0);
+        if (line.n && line.p[0] == '{' && lazy_value(line.p, line.p + line.n, &v))
+            answer_members(members_of(v), c, 0);
     }
     c->text.answer = (jval){.raw = text, .type = J_STRING};
 }
@@ -203,13 +247,23 @@ void log_answer(jval v, struct log_call *c, arena *a) {
 
 /* ---- the record ---- */
 
-static const struct column around[] = {
-    {F_ID, "id|request_id|call_id"}, {F_TIME, "timestamp|ts|time|started_at|start_time|created_at|date"}, {F_END, "ended_at|end_time"},
-    {F_DURATION_MS, "duration_ms|latency_ms|response_time_ms"}, {F_DURATION_S, "duration_s|latency_s"}, {F_TTFT_MS, "ttft_ms"},
-    {F_PROVIDER, "provider"}, {F_KEY, "key|api_key_name|api_key_alias"}, {F_TEAM, "team|project"}, {F_USER, "user_id|end_user"},
-    {F_SESSION, "session_id|session|trace_id|conversation_id"}, {F_TAG, "tag|tags|name"}, {F_TASK, "task|dray_task"},
-    {F_STAKES, "stakes|dray_stakes"}, {F_STATUS, "status|status_code|response.status|response.status_code"}, {F_COST, "cost|cost_usd"},
-    {F_END_TABLE, NULL}};
+static const struct column around[] = {{F_ID, "id|request_id|call_id"},
+                                       {F_TIME, "timestamp|ts|time|started_at|start_time|created_at|date"},
+                                       {F_END, "ended_at|end_time"},
+                                       {F_DURATION_MS, "duration_ms|latency_ms|response_time_ms"},
+                                       {F_DURATION_S, "duration_s|latency_s"},
+                                       {F_TTFT_MS, "ttft_ms"},
+                                       {F_PROVIDER, "provider"},
+                                       {F_KEY, "key|api_key_name|api_key_alias"},
+                                       {F_TEAM, "team|project"},
+                                       {F_USER, "user_id|end_user"},
+                                       {F_SESSION, "session_id|session|trace_id|conversation_id"},
+                                       {F_TAG, "tag|tags|name"},
+                                       {F_TASK, "task|dray_task"},
+                                       {F_STAKES, "stakes|dray_stakes"},
+                                       {F_STATUS, "status|status_code|response.status|response.status_code"},
+                                       {F_COST, "cost|cost_usd"},
+                                       {F_END_TABLE, NULL}};
 
 /* The first of `keys` whose value is an object or text holding one; 0 when none is. */
 static unsigned part_of(const struct row *row, unsigned parent, const char *keys, jval *v) {
@@ -226,10 +280,11 @@ static unsigned part_of(const struct row *row, unsigned parent, const char *keys
 static const struct {
     str word;
     uint8_t task; /* TASK_COUNT: not a call of its own */
-} paths[] = {{STR_INIT("embed"), TASK_EMBED},        {STR_INIT("rerank"), TASK_EMBED},        {STR_INIT("audio/"), TASK_AUDIO},
-             {STR_INIT("images/"), TASK_IMAGE},      {STR_INIT("count_tokens"), TASK_COUNT},  {STR_INIT("countTokens"), TASK_COUNT},
-             {STR_INIT("count-tokens"), TASK_COUNT}, {STR_INIT("/batches"), TASK_COUNT},      {STR_INIT("moderations"), TASK_COUNT},
-             {STR_INIT("/files"), TASK_COUNT}};
+} paths[] = {{STR_INIT("embed"), TASK_EMBED},        {STR_INIT("rerank"), TASK_EMBED},
+             {STR_INIT("audio/"), TASK_AUDIO},       {STR_INIT("images/"), TASK_IMAGE},
+             {STR_INIT("count_tokens"), TASK_COUNT}, {STR_INIT("countTokens"), TASK_COUNT},
+             {STR_INIT("count-tokens"), TASK_COUNT}, {STR_INIT("/batches"), TASK_COUNT},
+             {STR_INIT("moderations"), TASK_COUNT},  {STR_INIT("/files"), TASK_COUNT}};
 
 static bool read_path(struct log_call *c, str path) {
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
@@ -267,7 +322,8 @@ static bool request_part(const struct row *row, struct log_call *c) {
 }
 
 static void answer_part(const struct row *row, struct log_call *c) {
-    static const char *const wholes[] = {"response", "response_body", "result", "outputs", "completion", "output", NULL};
+    static const char *const wholes[] = {"response",   "response_body", "result", "outputs",
+                                         "completion", "output",        NULL};
     jval v;
     unsigned i = part_of(row, 0, "response response_body result outputs", &v), b = 0;
     if (i) {
@@ -276,12 +332,16 @@ static void answer_part(const struct row *row, struct log_call *c) {
         if (!b) b = lazy_at(&row->x, i, STR("message")); /* Anthropic's batch results */
         if (b) body = row->x.m[b].val;
         if (lazy_present(lazy_get(v, STR("error")))) c->failed = true;
-        if (b && body.type == J_OBJECT) answer_members(members_at(&row->x, b), c, 0);
-        else if (b) log_answer(body, c, row->a);
-        else answer_members(row->x.m[i].val.type == J_OBJECT ? members_at(&row->x, i) : members_of(v), c, 0);
+        if (b && body.type == J_OBJECT)
+            answer_members(members_at(&row->x, b), c, 0);
+        else if (b)
+            log_answer(body, c, row->a);
+        else
+            answer_members(row->x.m[i].val.type == J_OBJECT ? members_at(&row->x, i) : members_of(v), c, 0);
         return;
     }
-    if (lazy_at(&row->x, 0, STR("usage")) || lazy_at(&row->x, 0, STR("choices")) || lazy_at(&row->x, 0, STR("usageMetadata")))
+    if (lazy_at(&row->x, 0, STR("usage")) || lazy_at(&row->x, 0, STR("choices")) ||
+        lazy_at(&row->x, 0, STR("usageMetadata")))
         answer_members(members_at(&row->x, 0), c, 0);
     for (const char *const *w = wholes; *w && c->text.answer.type == J_NONE; w++) {
         unsigned k = lazy_at(&row->x, 0, str_from(*w));

@@ -7,7 +7,8 @@
  * count. Two generations of names are in the wild. 64-bit integers are strings. */
 
 static jval any_value(jval v, arena *a) {
-    static const str kinds[] = {STR_INIT("stringValue"), STR_INIT("intValue"), STR_INIT("doubleValue"), STR_INIT("boolValue")};
+    static const str kinds[] = {STR_INIT("stringValue"), STR_INIT("intValue"), STR_INIT("doubleValue"),
+                                STR_INIT("boolValue")};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         jval x = lazy_get(v, kinds[i]);
         if (x.type != J_NONE) return x;
@@ -18,25 +19,63 @@ static jval any_value(jval v, arena *a) {
 }
 
 enum span_word {
-    S_NONE, S_OPERATION, S_PROVIDER, S_REQUEST_MODEL, S_MODEL, S_ID, S_INPUT, S_OUTPUT, S_CACHED, S_WRITE, S_REASONING, S_TTFT, S_STREAM,
-    S_ERROR, S_TEAM, S_USER, S_SESSION, S_PROMPT, S_SYSTEM, S_ANSWER, S_COST,
+    S_NONE,
+    S_OPERATION,
+    S_PROVIDER,
+    S_REQUEST_MODEL,
+    S_MODEL,
+    S_ID,
+    S_INPUT,
+    S_OUTPUT,
+    S_CACHED,
+    S_WRITE,
+    S_REASONING,
+    S_TTFT,
+    S_STREAM,
+    S_ERROR,
+    S_TEAM,
+    S_USER,
+    S_SESSION,
+    S_PROMPT,
+    S_SYSTEM,
+    S_ANSWER,
+    S_COST,
 };
 static const struct {
     str key;
     uint8_t word;
 } span_words[] = {
-    {STR_INIT("gen_ai.operation.name"), S_OPERATION}, {STR_INIT("gen_ai.provider.name"), S_PROVIDER}, {STR_INIT("gen_ai.system"), S_PROVIDER},
-    {STR_INIT("gen_ai.request.model"), S_REQUEST_MODEL}, {STR_INIT("gen_ai.response.model"), S_MODEL}, {STR_INIT("gen_ai.response.id"), S_ID},
-    {STR_INIT("gen_ai.usage.input_tokens"), S_INPUT}, {STR_INIT("gen_ai.usage.prompt_tokens"), S_INPUT},
-    {STR_INIT("gen_ai.usage.output_tokens"), S_OUTPUT}, {STR_INIT("gen_ai.usage.completion_tokens"), S_OUTPUT},
-    {STR_INIT("gen_ai.usage.cache_read.input_tokens"), S_CACHED}, {STR_INIT("gen_ai.usage.cache_read_input_tokens"), S_CACHED},
-    {STR_INIT("gen_ai.usage.cache_creation.input_tokens"), S_WRITE}, {STR_INIT("gen_ai.usage.cache_creation_input_tokens"), S_WRITE},
-    {STR_INIT("gen_ai.usage.reasoning.output_tokens"), S_REASONING}, {STR_INIT("gen_ai.response.time_to_first_chunk"), S_TTFT},
-    {STR_INIT("gen_ai.server.time_to_first_token"), S_TTFT}, {STR_INIT("gen_ai.request.stream"), S_STREAM}, {STR_INIT("error.type"), S_ERROR},
-    {STR_INIT("team"), S_TEAM}, {STR_INIT("user.id"), S_USER}, {STR_INIT("enduser.id"), S_USER}, {STR_INIT("gen_ai.conversation.id"), S_SESSION},
-    {STR_INIT("session.id"), S_SESSION}, {STR_INIT("gen_ai.input.messages"), S_PROMPT}, {STR_INIT("gen_ai.prompt"), S_PROMPT},
-    {STR_INIT("gen_ai.system_instructions"), S_SYSTEM}, {STR_INIT("gen_ai.output.messages"), S_ANSWER}, {STR_INIT("gen_ai.completion"), S_ANSWER},
-    {STR_INIT("gen_ai.usage.cost"), S_COST}, {STR_INIT("dray.cost.usd"), S_COST},
+    {STR_INIT("gen_ai.operation.name"), S_OPERATION},
+    {STR_INIT("gen_ai.provider.name"), S_PROVIDER},
+    {STR_INIT("gen_ai.system"), S_PROVIDER},
+    {STR_INIT("gen_ai.request.model"), S_REQUEST_MODEL},
+    {STR_INIT("gen_ai.response.model"), S_MODEL},
+    {STR_INIT("gen_ai.response.id"), S_ID},
+    {STR_INIT("gen_ai.usage.input_tokens"), S_INPUT},
+    {STR_INIT("gen_ai.usage.prompt_tokens"), S_INPUT},
+    {STR_INIT("gen_ai.usage.output_tokens"), S_OUTPUT},
+    {STR_INIT("gen_ai.usage.completion_tokens"), S_OUTPUT},
+    {STR_INIT("gen_ai.usage.cache_read.input_tokens"), S_CACHED},
+    {STR_INIT("gen_ai.usage.cache_read_input_tokens"), S_CACHED},
+    {STR_INIT("gen_ai.usage.cache_creation.input_tokens"), S_WRITE},
+    {STR_INIT("gen_ai.usage.cache_creation_input_tokens"), S_WRITE},
+    {STR_INIT("gen_ai.usage.reasoning.output_tokens"), S_REASONING},
+    {STR_INIT("gen_ai.response.time_to_first_chunk"), S_TTFT},
+    {STR_INIT("gen_ai.server.time_to_first_token"), S_TTFT},
+    {STR_INIT("gen_ai.request.stream"), S_STREAM},
+    {STR_INIT("error.type"), S_ERROR},
+    {STR_INIT("team"), S_TEAM},
+    {STR_INIT("user.id"), S_USER},
+    {STR_INIT("enduser.id"), S_USER},
+    {STR_INIT("gen_ai.conversation.id"), S_SESSION},
+    {STR_INIT("session.id"), S_SESSION},
+    {STR_INIT("gen_ai.input.messages"), S_PROMPT},
+    {STR_INIT("gen_ai.prompt"), S_PROMPT},
+    {STR_INIT("gen_ai.system_instructions"), S_SYSTEM},
+    {STR_INIT("gen_ai.output.messages"), S_ANSWER},
+    {STR_INIT("gen_ai.completion"), S_ANSWER},
+    {STR_INIT("gen_ai.usage.cost"), S_COST},
+    {STR_INIT("dray.cost.usd"), S_COST},
 };
 
 struct span_usage {
@@ -74,7 +113,8 @@ static void span_attribute(struct log_call *c, struct span_usage *u, enum span_w
 }
 
 static bool is_call_span(str operation) {
-    static const str calls[] = {STR_INIT("chat"), STR_INIT("text_completion"), STR_INIT("generate_content"), STR_INIT("embeddings"), STR_INIT("completion")};
+    static const str calls[] = {STR_INIT("chat"), STR_INIT("text_completion"), STR_INIT("generate_content"),
+                                STR_INIT("embeddings"), STR_INIT("completion")};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (str_eq(operation, calls[i])) return true;
     return false;
@@ -90,15 +130,22 @@ static void read_span(struct log_reader *r, jval span) {
     log_call_init(&c);
     struct lazy_it it = lazy_iter(span), at;
     while (lazy_next(&it, &key, &v)) {
-        if (str_eq(key, STR("attributes"))) attributes = v;
-        else if (str_eq(key, STR("startTimeUnixNano"))) lazy_time(v, &begin);
-        else if (str_eq(key, STR("endTimeUnixNano"))) lazy_time(v, &end);
-        else if (str_eq(key, STR("spanId"))) span_id = v;
-        else if (str_eq(key, STR("traceId"))) c.session = lazy_text(v, a);
+        if (str_eq(key, STR("attributes")))
+            attributes = v;
+        else if (str_eq(key, STR("startTimeUnixNano")))
+            lazy_time(v, &begin);
+        else if (str_eq(key, STR("endTimeUnixNano")))
+            lazy_time(v, &end);
+        else if (str_eq(key, STR("spanId")))
+            span_id = v;
+        else if (str_eq(key, STR("traceId")))
+            c.session = lazy_text(v, a);
         else if (str_eq(key, STR("status"))) {
             int64_t code;
             jval s = lazy_get(v, STR("code"));
-            if ((lazy_i64(s, &code) && code == 2) || (s.type == J_STRING && str_eq(s.raw, STR("STATUS_CODE_ERROR")))) c.failed = true;
+            if ((lazy_i64(s, &code) && code == 2) ||
+                (s.type == J_STRING && str_eq(s.raw, STR("STATUS_CODE_ERROR"))))
+                c.failed = true;
         }
     }
     at = lazy_iter(attributes);
@@ -109,8 +156,10 @@ static void read_span(struct log_reader *r, jval span) {
         for (size_t i = 0; i < sizeof span_words / sizeof *span_words; i++) {
             if (!str_eq(span_words[i].key, k2)) continue;
             v = any_value(lazy_get(item, STR("value")), a);
-            if (span_words[i].word == S_OPERATION) operation = lazy_text(v, a);
-            else span_attribute(&c, &u, span_words[i].word, v, a);
+            if (span_words[i].word == S_OPERATION)
+                operation = lazy_text(v, a);
+            else
+                span_attribute(&c, &u, span_words[i].word, v, a);
         }
     }
     if (!is_call_span(operation)) {
@@ -140,8 +189,10 @@ static void read_spans(struct log_reader *r, jval container, const char *const *
     struct lazy_it it = lazy_iter(lazy_get(container, str_from(levels[0])));
     jval item;
     while (lazy_item(&it, &item)) {
-        if (levels[1]) read_spans(r, item, levels + 1);
-        else read_span(r, item);
+        if (levels[1])
+            read_spans(r, item, levels + 1);
+        else
+            read_span(r, item);
     }
 }
 
@@ -161,8 +212,10 @@ static void keep_turn(struct log_state *s, jval content) {
     enum { TURN_MAX = 1 << 20 };
     arena_free(&s->prompt);
     s->user_turn = content;
-    if (content.raw.n > TURN_MAX) s->user_turn = (jval){.type = J_NONE};
-    else s->user_turn.raw = arena_str(&s->prompt, content.raw);
+    if (content.raw.n > TURN_MAX)
+        s->user_turn = (jval){.type = J_NONE};
+    else
+        s->user_turn.raw = arena_str(&s->prompt, content.raw);
 }
 
 void read_claude_code(struct log_reader *r, const struct row *row) {
@@ -210,7 +263,8 @@ void read_codex(struct log_reader *r, const struct row *row) {
         log_skip(r);
         return;
     }
-    static const str names[] = {STR_INIT("input_tokens"), STR_INIT("cached_input_tokens"), STR_INIT("output_tokens"), STR_INIT("reasoning_output_tokens")};
+    static const str names[] = {STR_INIT("input_tokens"), STR_INIT("cached_input_tokens"),
+                                STR_INIT("output_tokens"), STR_INIT("reasoning_output_tokens")};
     int64_t now[4] = {0}, d[4];
     bool shrunk = false, grew = false;
     for (size_t i = 0; i < 4; i++) {
@@ -273,8 +327,10 @@ void read_openai_usage(struct log_reader *r, const struct row *row) {
             lazy_nano(lazy_get(amount, STR("value")), &c.cost_logged);
             c.model = text_of(o, "line_item", a);
         } else {
-            int64_t in = count_of(o, "input_tokens"), cached = count_of(o, "input_cached_tokens"), write = count_of(o, "input_cache_write_tokens");
-            int64_t audio = count_of(o, "input_audio_tokens"), out = count_of(o, "output_tokens"), out_audio = count_of(o, "output_audio_tokens");
+            int64_t in = count_of(o, "input_tokens"), cached = count_of(o, "input_cached_tokens"),
+                    write = count_of(o, "input_cache_write_tokens");
+            int64_t audio = count_of(o, "input_audio_tokens"), out = count_of(o, "output_tokens"),
+                    out_audio = count_of(o, "output_audio_tokens");
             c.usage.source = TOKENS_PROVIDER;
             c.usage.suspect = cached + write + audio > in || out_audio > out;
             if (c.usage.suspect) cached = cached < in ? cached : in, write = audio = out_audio = 0;
@@ -328,7 +384,8 @@ void read_anthropic_usage(struct log_reader *r, const struct row *row) {
 /* ---- access logs ---- */
 
 bool log_access_line(str s) {
-    return s.n > 20 && s.p[0] != '{' && str_find(str_take(s, 400), STR("] \"")) > 0 && str_find(str_take(s, 2000), STR(" HTTP/")) > 0;
+    return s.n > 20 && s.p[0] != '{' && str_find(str_take(s, 400), STR("] \"")) > 0 &&
+           str_find(str_take(s, 2000), STR(" HTTP/")) > 0;
 }
 
 void read_access(struct log_reader *r, str s) {
@@ -338,7 +395,8 @@ void read_access(struct log_reader *r, str s) {
     if (open >= 0 && close > open)
         lazy_time((jval){.raw = {s.p + open + 1, (size_t)(close - open - 1)}, .type = J_STRING}, &c.time_us);
     str rest = str_skip(s, (size_t)close + 3), request, status;
-    if (!str_starts(rest, STR("POST ")) || !str_cut(&rest, '"', &request) || !str_cut(&rest, ' ', &status) || !str_cut(&rest, ' ', &status)) {
+    if (!str_starts(rest, STR("POST ")) || !str_cut(&rest, '"', &request) || !str_cut(&rest, ' ', &status) ||
+        !str_cut(&rest, ' ', &status)) {
         log_skip(r);
         return;
     }
@@ -348,7 +406,8 @@ void read_access(struct log_reader *r, str s) {
     if (rt >= 0) {
         str t = str_skip(rest, (size_t)rt + 4), number;
         double d;
-        if (str_cut(&t, ' ', &number) && lazy_f64((jval){.raw = number, .type = J_NUMBER}, &d) && d > 0) c.duration_us = (uint64_t)(d * 1e6 + 0.5);
+        if (str_cut(&t, ' ', &number) && lazy_f64((jval){.raw = number, .type = J_NUMBER}, &d) && d > 0)
+            c.duration_us = (uint64_t)(d * 1e6 + 0.5);
     }
     log_emit(r, &c);
 }

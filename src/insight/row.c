@@ -8,9 +8,26 @@
 /* Objects that are gone into while a record is indexed: what the readers look into. Texts
  * (messages, contents, content, choices) are not among them, so they are skipped once, quickly. */
 static const char *const enter[] = {
-    "request",       "response",        "body",       "usage",   "usage_object", "metadata", "message",
-    "info",          "payload",         "result",     "error",   "prompt_tokens_details", "completion_tokens_details",
-    "usageMetadata", "usage_details",   "cost_details", "last_token_usage", "total_token_usage", "properties", NULL,
+    "request",
+    "response",
+    "body",
+    "usage",
+    "usage_object",
+    "metadata",
+    "message",
+    "info",
+    "payload",
+    "result",
+    "error",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+    "usageMetadata",
+    "usage_details",
+    "cost_details",
+    "last_token_usage",
+    "total_token_usage",
+    "properties",
+    NULL,
 };
 
 void row_header_read(struct row_header *h, str line, char delim, arena *a) {

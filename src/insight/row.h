@@ -15,8 +15,8 @@ struct row_header {
 struct row {
     str text;
     bool csv;
-    struct lazy_index x;         /* JSON */
-    const struct row_header *h;  /* CSV */
+    struct lazy_index x;        /* JSON */
+    const struct row_header *h; /* CSV */
     unsigned fields;
     jval field[CSV_FIELDS_MAX];
     arena *a;
