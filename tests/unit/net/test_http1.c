@@ -137,6 +137,7 @@ static void test_requests(void **state) {
         CASE(POST "X: a\0b\r\n\r\n", HTTP_BAD_HEADER),
         CASE(POST "X: a\x01\r\n\r\n", HTTP_BAD_HEADER),
         CASE(POST "X: a\x7f\r\n\r\n", HTTP_BAD_HEADER),
+        CASE(POST "X: a\x7f and more than sixteen bytes\r\n\r\n", HTTP_BAD_HEADER),
         CASE(POST "X: a\rb\r\n\r\n", HTTP_BAD_HEADER),
         CASE(POST "X: a\r\r\n\r\n", HTTP_BAD_HEADER),
         CASE(POST "X: a\nY: b\r\n\r\n", HTTP_BAD_HEADER),

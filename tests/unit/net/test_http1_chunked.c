@@ -144,8 +144,8 @@ static void test_huge_chunk(void **state) {
 /* Extensions and trailers are dropped; a sender can't feed them without end. */
 static void test_extra_is_bounded(void **state) {
     (void)state;
-    static const char *const unit[] = {"1;extension\r\nx\r\n", "a: trailer\r\n", ";y"};
-    static const char *const start[] = {"", "0\r\n", "1"};
+    static const char *const unit[] = {"1;extension\r\nx\r\n", "a: trailer\r\n", ";y", "name"};
+    static const char *const start[] = {"", "0\r\n", "1", "0\r\n"};
     for (size_t k = 0; k < COUNT(unit); k++) {
         struct http_chunked c = {0};
         char p[64];
