@@ -94,7 +94,7 @@ static uint64_t shape_of(const struct text *t) {
 void classify(const struct router *r, const struct prompt *p, struct facts *f) {
     struct text t;
     text_read(p, &t);
-    f->system_hash = t.system_hash;
+    if (!f->system_hash) f->system_hash = t.system_hash; /* a dialect reader may have made it of the whole */
     f->template_hash = shape_of(&t);
     if (f->task_source != TASK_BY_NONE && f->task_source != TASK_BY_CLASSIFIER) return;
     struct cues cues;

@@ -1,4 +1,5 @@
 /* lexicon: phrases that tell what is asked, by task. One row each: task, weight, phrase.
+ * long file: one table.
  *
  * Phrases are tokenised like prompts (lower case, no accents). `^` means: only where a clause begins, or
  * behind words like "please", "you", "to" ("can you plan …"); a bare verb is anchored, because most are

@@ -7,6 +7,7 @@
 #define DRAY_CONFIG_CONFIG_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "brain/router.h"
 #include "catalog/catalog.h"
@@ -147,5 +148,12 @@ void config_resolve(const struct config *c, str model, enum dialect dialect, str
 void config_each_model(const struct config *c, void (*each)(void *ctx, str id, str owner), void *ctx);
 /* The key a client's credential belongs to, NULL when none matches. Constant time per key. */
 const struct client_key *config_key(const struct config *c, str credential);
+
+/* The decision as one JSON object with the ledger's names (POST /v1/route, dray route --json): task and its
+ * source, difficulty, stakes, rule, tier, provider, model, baseline, candidates, targets in the order they would
+ * be tried, propensity, facts, and the rules with their conditions up to the one that matched. `named` is the
+ * target of a provider/model name that is not in the router, else NULL. */
+void config_write_decision(const struct config *c, const struct facts *f, const struct target *named,
+                           const struct plan *p, buf *out);
 
 #endif

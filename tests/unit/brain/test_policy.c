@@ -113,7 +113,7 @@ static void test_other_tier_names(void **state) {
     arena_free(&b.a);
 }
 
-/* One rule's `when` against facts that the case changes. */
+/* One rule's `when` against facts that the case changes. long: a table of cases. */
 static void test_conditions(void **state) {
     (void)state;
     static struct fact_named named[] = {{STR_INIT("header.x-app"), STR_INIT("web-7")},
