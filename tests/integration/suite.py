@@ -18,6 +18,10 @@ class Result(unittest.TextTestResult):
         super().addSuccess(test)
         self.passed += 1
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        self.passed += err is None
+
 
 def main():
     name, out = sys.argv[1:]
