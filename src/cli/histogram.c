@@ -17,7 +17,8 @@ double histogram_us(const struct histogram *h, double q) {
         if (seen < want) continue;
         unsigned power = i / HISTOGRAM_STEPS;
         double low = power ? (double)((uint64_t)(i % HISTOGRAM_STEPS) << power) : (double)i;
-        return (low + (power ? (double)(1ull << power) : 1.0) / 2) / 1000.0;
+        double middle = low + (power ? (double)(1ull << power) : 1.0) / 2;
+        return (middle < (double)h->max ? middle : (double)h->max) / 1000.0;
     }
     return 0;
 }

@@ -26,7 +26,7 @@ enum {
     STAMP_DIGITS = 19,       /* "@<monotonic ns>" in each chunk of bench/mock.c */
     ERRORS_MAX = 100 * 1000, /* after so many, connections are not opened again */
 };
-static const uint64_t GRACE_NS = 2000000000u; /* open: how long answers are awaited after the end */
+static const uint64_t GRACE_NS = 2000000000u; /* how long answers are awaited after the end */
 
 enum conn_state { CLOSED, CONNECTING, IDLE, BUSY };
 enum body_kind { IN_HEAD, BY_LENGTH, CHUNKED, TO_CLOSE };
@@ -52,12 +52,12 @@ struct run {
     struct load_result *r;
     int ep;
     struct conn *conn;
-    uint32_t *free_list, free_n, started;
+    uint32_t *free_list, free_n, started, busy; /* busy: connections with a request */
     uint64_t begin, warm, end, stop;
     uint64_t *waiting, waiting_head, waiting_tail;
     uint64_t next_due, due_count, rng;
-    uint64_t ok_at_warm, bytes_at_warm;
-    bool warmed;
+    uint64_t ok_at_warm, bytes_at_warm, ok_at_end, bytes_at_end;
+    bool warmed, ended;
     char *read;
 };
 
@@ -85,6 +85,7 @@ static void conn_fail(struct run *run, struct conn *c) {
     bool busy = c->state == BUSY || c->state == CONNECTING;
     conn_close(c);
     if (!busy) return;
+    run->busy--;
     run->r->errors++;
     release(run, c);
 }
@@ -110,6 +111,7 @@ static void send_request(struct run *run, struct conn *c) {
 static void conn_open(struct run *run, struct conn *c) {
     c->fd = socket(run->o->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0) {
+        run->busy--;
         run->r->errors++;
         release(run, c);
         return;
@@ -126,6 +128,7 @@ static void conn_open(struct run *run, struct conn *c) {
 
 /* Puts a request that was due at `due` on a connection; it goes out when the connection stands. */
 static void begin_request(struct run *run, struct conn *c, uint64_t due) {
+    run->busy++;
     c->due = due;
     c->sent_at = c->last_stamp = 0;
     c->sent = 0;
@@ -145,6 +148,7 @@ static void begin_request(struct run *run, struct conn *c, uint64_t due) {
 static void finish_request(struct run *run, struct conn *c, uint64_t t) {
     struct load_result *r = run->r;
     bool good = c->status / 100 == 2;
+    run->busy--;
     if (good)
         r->ok++;
     else
@@ -337,7 +341,6 @@ static uint64_t step_open(struct run *run, uint64_t t) {
         run->due_count++;
         run->next_due = interval_end(run);
     }
-    if (run->next_due >= run->end && run->free_n == run->o->connections) return t;
     return run->next_due < run->end ? run->next_due : run->stop;
 }
 
@@ -359,13 +362,13 @@ static uint64_t step_closed(struct run *run, uint64_t t) {
     return wake;
 }
 
-/* Open loop: what nobody answered is in the figures too, with the age it has reached. */
+/* What nobody answered is in the figures too, with the age it has reached. */
 static void count_unanswered(struct run *run, uint64_t t) {
     for (uint32_t i = 0; i < run->o->connections; i++) {
         struct conn *c = &run->conn[i];
         if (c->state != BUSY && c->state != CONNECTING) continue;
         run->r->unanswered++;
-        if (c->due >= run->warm) histogram_add(&run->r->latency, t - c->due);
+        if (c->due >= run->warm && run->o->mode != LOAD_STREAM) histogram_add(&run->r->latency, t - c->due);
     }
     for (; run->waiting_head != run->waiting_tail; run->waiting_head++) {
         uint64_t due = run->waiting[run->waiting_head & (WAITING_MAX - 1)];
@@ -384,10 +387,15 @@ static void loop(struct run *run) {
             run->ok_at_warm = run->r->ok;
             run->bytes_at_warm = run->r->bytes;
         }
-        if (t >= run->stop) return;
+        if (!run->ended && t >= run->end) {
+            run->ended = true;
+            run->ok_at_end = run->r->ok;
+            run->bytes_at_end = run->r->bytes;
+        }
+        if (t >= run->stop || (run->ended && !run->busy)) return;
         uint64_t wake = run->o->mode == LOAD_OPEN ? step_open(run, t) : step_closed(run, t);
-        if (wake == t && run->o->mode == LOAD_OPEN) return;
         if (!run->warmed && run->warm < wake) wake = run->warm;
+        if (!run->ended && run->end < wake) wake = run->end;
         if (run->o->progress && t - said > 1000000000u) {
             said = t;
             fprintf(stderr, "\r%3.0f %%  %lu answered, %lu errors ",
@@ -404,10 +412,10 @@ static void loop(struct run *run) {
 static void account(struct run *run) {
     uint64_t t = now_ns();
     struct rusage u;
-    if (run->o->mode == LOAD_OPEN) count_unanswered(run, t);
-    run->r->seconds = (double)((run->o->mode == LOAD_OPEN ? run->end : t) - run->warm) / 1e9;
-    run->r->ok_counted = run->r->ok - run->ok_at_warm;
-    run->r->bytes_counted = run->r->bytes - run->bytes_at_warm;
+    if (run->o->mode != LOAD_IDLE) count_unanswered(run, t);
+    run->r->seconds = run->o->seconds;
+    run->r->ok_counted = run->ok_at_end - run->ok_at_warm;
+    run->r->bytes_counted = run->bytes_at_end - run->bytes_at_warm;
     getrusage(RUSAGE_SELF, &u);
     run->r->cpu_seconds =
         (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
@@ -434,7 +442,7 @@ bool load_run(const struct load_options *o, struct load_result *r, err *e) {
     run.begin = run.next_due = now_ns();
     run.warm = run.begin + (uint64_t)(o->warm_up * 1e9) + (uint64_t)o->ramp_ms * 1000000u;
     run.end = run.warm + (uint64_t)(o->seconds * 1e9);
-    run.stop = run.end + (o->mode == LOAD_OPEN ? GRACE_NS : 0);
+    run.stop = run.end + (o->mode == LOAD_IDLE ? 0 : GRACE_NS);
     loop(&run);
     account(&run);
     for (uint32_t i = 0; i < o->connections; i++) {

@@ -5,6 +5,7 @@
  *         so that a server that stalls is charged for everything it kept waiting (no coordinated omission).
  *         What is unanswered at the end is counted with the age it has reached.
  * stream: closed loop of event streams: time to the first chunk, delay of each stamped chunk, gaps.
+ *         (Its unanswered streams are counted, but in no histogram: they may be meant to be long.)
  * idle:   one request on each connection, then the connections are held open. */
 #ifndef DRAY_CLI_LOAD_H
 #define DRAY_CLI_LOAD_H

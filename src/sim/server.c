@@ -257,8 +257,7 @@ static void stream_on(struct sim *s, struct conn *c) {
 
 static void respond(struct sim *s, struct conn *c) {
     if (c->status) {
-        send_error(s, c, c->call.surface->dialect, c->status, STR("[simulated] this request was chosen to fail"),
-                   NULL);
+        send_error(s, c, c->call.surface->dialect, c->status, STR("this request was chosen to fail"), NULL);
         return;
     }
     if (!c->call.stream || !c->call.surface->step) {
@@ -311,7 +310,7 @@ static bool request_options(struct sim *s, const struct http_head *h, struct sim
             lower[k] = (char)(name.p[6 + k] | (name.p[6 + k] >= 'A' && name.p[6 + k] <= 'Z' ? 0x20 : 0));
         if (!sim_option_set(o, str_make(lower, n), h->header[i].value, e)) return false;
     }
-    return true;
+    return (o->error_status >= 400 && o->error_status <= 599) || fail(e, "error-status: 400 to 599");
 }
 
 /* Reads the call of a complete request; false when it was answered with an error already. */
@@ -326,7 +325,7 @@ static bool read_call(struct sim *s, struct conn *c, str method, str body) {
     sim_call_init(call, &c->a, &o, c->head.path, c->head.query, root, body);
     call->surface = surface;
     if (!surface) {
-        send_error(s, c, anthropic ? SIM_ANTHROPIC : SIM_OPENAI, 404, STR("[simulated] no such endpoint"), NULL);
+        send_error(s, c, anthropic ? SIM_ANTHROPIC : SIM_OPENAI, 404, STR("no such endpoint"), NULL);
         return false;
     }
     if (!good)
@@ -352,7 +351,7 @@ static void on_request(struct sim *s, struct conn *c, str body) {
     if (wait_s) {
         char retry_after[24];
         snprintf(retry_after, sizeof retry_after, "%lu", wait_s);
-        send_error(s, c, call->surface->dialect, 429, STR("[simulated] rate limit reached"), retry_after);
+        send_error(s, c, call->surface->dialect, 429, STR("rate limit reached"), retry_after);
         return;
     }
     sim_compose(call);
