@@ -305,8 +305,11 @@ class Upstream:
     """A provider whose every byte the test decides. A handler is chosen by the header x-scenario (which
     the provider's forward_headers lets through), else `handler`. Each request is kept in `requests`."""
 
-    def __init__(self, handler=None):
+    def __init__(self, handler=None, tls=None):
+        """`tls`: an ssl.SSLContext to serve with; handshakes that succeed are kept in `handshakes`."""
         self.handler = handler or openai_ok
+        self.tls = tls
+        self.handshakes = []
         self.scenarios = dict(SCENARIOS)
         self.requests = []
         self.connections = 0
@@ -316,7 +319,7 @@ class Upstream:
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
-        self.base = f"http://127.0.0.1:{self.port}/v1"
+        self.base = f"https://localhost:{self.port}/v1" if tls else f"http://127.0.0.1:{self.port}/v1"
         self.open = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -343,8 +346,14 @@ class Upstream:
 
     def _serve(self, sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reader = Reader(sock)
         try:
+            if self.tls:
+                plain, sock = sock, self.tls.wrap_socket(sock, server_side=True)
+                with self.lock:
+                    self.open.discard(plain)
+                    self.open.add(sock)
+                    self.handshakes.append({"version": sock.version(), "reused": sock.session_reused, "cipher": sock.cipher()[0]})
+            reader = Reader(sock)
             while True:
                 m = reader.head()
                 if not m:
@@ -622,6 +631,10 @@ class Dray:
         if len(found) != 1:
             raise AssertionError(f"{len(found)} ledger rows for call {call_id}")
         return found[0]
+
+    def attempts(self, m):
+        """The attempts of the call that `m` answers, in order."""
+        return self.rows("SELECT a.* FROM attempts a JOIN calls c ON c.time = a.time WHERE c.id = ? ORDER BY a.n", (m.get("x-dray-call-id"),))
 
 
 def provider(up, name="up", more=""):

@@ -149,7 +149,9 @@ class Kill(unittest.TestCase):
         rows = until(lambda: self.dray.rows("SELECT * FROM calls WHERE session = 'cut'"), "the cut call's row")
         self.assertEqual(len(rows), 1)
         self.assertTrue(rows[0]["error"], "a call that was cut says so")
-        self.assertIn("up/small", json.dumps(rows[0], default=str))
+        attempts = self.dray.rows("SELECT a.* FROM attempts a JOIN calls c ON c.time = a.time WHERE c.session = 'cut' ORDER BY a.n")
+        self.assertEqual([a["target"] for a in attempts][:1], ["up/small"])
+        self.assertEqual(attempts[0]["status"], 503)
         self.dray.stop()
 
 

@@ -657,8 +657,7 @@ class BrokenUpstream(Base):
                 self.assertEqual(attempts[1]["status"], 200)
 
     def attempts(self, m):
-        value = self.dray.row(m)["attempts"]
-        return json.loads(value) if isinstance(value, str) else self.dray.rows("SELECT * FROM attempts WHERE call = ? ORDER BY n", (m.get("x-dray-call-id"),))
+        return self.dray.attempts(m)
 
     def test_fallback_from_nobody_listening(self):
         m = self.dray.call(chat("auto:mid"))
