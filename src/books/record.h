@@ -16,10 +16,10 @@ enum { RECORD_ATTEMPTS_MAX = 16, RECORD_CANDIDATES_MAX = 16 };
 enum cache_result { CACHE_MISS, CACHE_EXACT, CACHE_SEMANTIC };
 
 struct record_attempt {
-    uint8_t n;          /* from 1 */
-    uint16_t status;    /* HTTP status, 0 when there was none */
-    str target;         /* "provider/model" */
-    str error;          /* error class of gateway/fault.def; empty when good */
+    uint8_t n;                                /* from 1 */
+    uint16_t status;                          /* HTTP status, 0 when there was none */
+    str target;                               /* "provider/model" */
+    str error;                                /* error class of gateway/fault.def; empty when good */
     uint64_t start_us, first_byte_us, end_us; /* offsets from the call's begin; 0 first byte: none came */
     struct usage usage;
     struct usage_cost cost;
@@ -54,7 +54,7 @@ struct record {
     uint16_t status;     /* HTTP status sent to the client; 499: it had gone */
     str error;           /* error class; empty when good */
     uint8_t attempts;
-    struct usage usage;  /* of the winner */
+    struct usage usage; /* of the winner */
     struct usage_cost cost_lines;
     int64_t cost;          /* all attempts */
     int64_t baseline_cost; /* the same usage at the baseline's prices */

@@ -1,0 +1,83 @@
+/* rollup: sums per hour and per day, of everything that reports break down by.
+ *
+ * A cell is one (period, who, task, tier, rule, model, baseline, observed) with its sums and latency
+ * histograms. Because every breakdown sums the same cells, it sums to the headline. Cells are kept
+ * when calls are deleted. */
+#ifndef DRAY_BOOKS_ROLLUP_H
+#define DRAY_BOOKS_ROLLUP_H
+
+#include "books/event.h"
+#include "books/hist.h"
+
+#include <sqlite3.h>
+
+/* What cells are told apart by: X(name). */
+#define CELL_DIMS(X)                                                                                              \
+    X(gateway)                                                                                                    \
+    X(key)                                                                                                        \
+    X(team)                                                                                                       \
+    X(task)                                                                                                       \
+    X(tier)                                                                                                       \
+    X(rule)                                                                                                       \
+    X(provider)                                                                                                   \
+    X(model)                                                                                                      \
+    X(baseline_model)                                                                                             \
+    X(observed_tier)                                                                                              \
+    X(observed_model)
+
+enum {
+#define X(name) DIM_##name,
+    CELL_DIMS(X)
+#undef X
+        DIM_COUNT
+};
+
+struct cell_sums {
+#define SUM(name, unit, help) int64_t name;
+#include "books/rollup.def"
+#undef SUM
+    int64_t units[USAGE_CLASSES];
+};
+
+/* One call's part of a cell. */
+struct cell_call {
+    str dim[DIM_COUNT];
+    struct cell_sums sums;
+    uint64_t ttft_us, duration_us, overhead_us;
+    bool timed;
+};
+
+enum rollup_level { ROLLUP_HOUR, ROLLUP_DAY, ROLLUP_LEVELS };
+#define HOUR_US UINT64_C(3600000000)
+#define DAY_US (24 * HOUR_US)
+
+struct rollup;
+
+/* Adds the rollups' tables to the script that makes a ledger. */
+void rollup_schema(buf *b);
+struct rollup *rollup_new(sqlite3 *db, const uint64_t key[2]);
+void rollup_free(struct rollup *r);
+/* What `f` adds to its cell. `cut`: it was cut by a crash. */
+void rollup_of(const struct folded *f, str gateway, bool cut, struct cell_call *out);
+/* Adds (sign 1) or takes away (-1) a call that began at `at`. Kept in memory up to the flush. */
+bool rollup_add(struct rollup *r, uint64_t at, const struct cell_call *c, int sign, err *e);
+/* Writes the cells that changed, within the caller's transaction. */
+bool rollup_flush(struct rollup *r, err *e);
+/* Forgets everything in memory: after a rollback, or when another process wrote to the ledger. */
+void rollup_clear(struct rollup *r);
+
+/* ---- reading ---- */
+
+/* A cell as it is stored. */
+struct cell_row {
+    uint64_t period;    /* start, us */
+    str dim[DIM_COUNT]; /* valid during the callback; empty: none */
+    struct cell_sums sums;
+    struct hist ttft, duration, overhead;
+};
+/* Calls back for each cell that began in [from, to), day cells for whole days and hour cells for the
+ * rest: the ends are widened to full hours. The callback returns false to stop. */
+bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
+                 void *ctx, err *e);
+
+#endif

@@ -1,0 +1,317 @@
+/* slice: reads the spool, folds, writes one transaction. See books.c for the design. */
+#include "books/books-private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+/* ---- queue ---- */
+
+void queue_init(struct call_queue *q) {
+    q->first = NULL;
+    q->end = &q->first;
+    q->count = 0;
+}
+
+void queue_add(struct call_queue *q, struct fold_call *c) {
+    c->queue = NULL;
+    c->queued = true;
+    *q->end = c;
+    q->end = &c->queue;
+    q->count++;
+}
+
+void queue_drop(struct call_queue *q, struct fold *fold) {
+    for (struct fold_call *c = q->first, *next; c; c = next) {
+        next = c->queue;
+        if (c->place) c->place->open--;
+        fold_drop(fold, c);
+    }
+    queue_init(q);
+}
+
+/* ---- reading ---- */
+
+void take_event(struct fold *fold, struct call_queue *queue, struct fold_place *place, const struct event_head *h,
+                str payload, bool old) {
+    struct uuid id;
+    memcpy(id.b, h->id, sizeof id.b);
+    struct fold_call *c = fold_find(fold, id);
+    bool ends = h->type == EVENT_END;
+    if (old && ends && c && !c->queued) { /* the call is in the store */
+        if (c->place) c->place->open--;
+        fold_drop(fold, c);
+        return;
+    }
+    if (!c && old && (ends || h->type == EVENT_AMEND)) return;
+    if (!c) {
+        c = fold_get(fold, id);
+        if (h->type != EVENT_AMEND) { /* an amendment of a call that is in the store pins nothing */
+            c->place = place;
+            place->open++;
+        }
+    }
+    fold_append(c, h->type, h->n, payload);
+    if (!c->queued && (ends || !c->place)) queue_add(queue, c);
+}
+
+static bool read_place(struct books *b, struct fold_place *p) {
+    size_t limit = atomic_load_explicit(&p->s->head->committed, memory_order_acquire);
+    uint64_t bad = 0;
+    struct event_head h;
+    str payload;
+    while (b->queue.count < SLICE_CALLS && b->slice_events < SLICE_EVENTS &&
+           segment_next(p->s, &p->at, limit, true, &bad, &h, &payload)) {
+        take_event(&b->fold, &b->queue, p, &h, payload, p->at <= p->applied);
+        b->slice_events++;
+        p->events++;
+    }
+    if (bad) atomic_fetch_add(&b->corrupt, bad);
+    return p->at >= limit;
+}
+
+static struct fold_place *place_new(struct books *b, struct segment *s) {
+    struct fold_place *p = xcalloc(1, sizeof *p);
+    p->s = s;
+    p->at = p->marked = SEGMENT_HEAD;
+    p->applied = b->store ? (size_t)store_applied(b->store, s->name) : 0;
+    return p;
+}
+
+/* Follows the writer through its segments; true when everything was read. */
+static bool read_writer(struct books *b, struct reader *r) {
+    for (;;) {
+        struct fold_place *p = r->current;
+        bool sealed = atomic_load_explicit(&p->s->head->sealed, memory_order_acquire);
+        if (!read_place(b, p)) return false;
+        if (!sealed || !p->s->next) return true;
+        if (!p->next) p->next = place_new(b, p->s->next);
+        r->current = p->next;
+    }
+}
+
+/* The last writer is that of amendments from other threads: it is read when the others' events, which
+ * came before, have all been read. */
+bool slice_read(struct books *b) {
+    uint32_t workers = b->spool->count - 1;
+    bool all = true;
+    for (uint32_t i = 0; i < workers; i++) all &= read_writer(b, &b->reader[i]);
+    if (all) all = read_writer(b, &b->reader[workers]);
+    return all;
+}
+
+/* ---- writing ---- */
+
+/* A call that has no end gets what its attempts say. */
+static void cut_call(struct folded *f) {
+    struct record *r = &f->r;
+    int64_t cost = f->attempt_count ? 0 : COST_UNKNOWN;
+    uint64_t last = 0;
+    for (unsigned i = 0; i < f->attempt_count; i++) {
+        const struct record_attempt *t = &f->attempt[i];
+        if (!t->n) continue;
+        if (t->cost.total == COST_UNKNOWN || cost == COST_UNKNOWN ||
+            __builtin_add_overflow(cost, t->cost.total, &cost))
+            cost = COST_UNKNOWN;
+        if (t->end_us > last) last = t->end_us;
+    }
+    r->cost = cost;
+    r->error = STR("cut");
+    r->attempts = f->attempt_count;
+}
+
+static bool write_call(struct books *b, const struct fold_call *c, str gateway, bool cut, err *e) {
+    struct folded *f = &b->folded;
+    fold_decode(c, f);
+    enum stored s;
+    if (!f->begun && !f->ended && f->attempt_count == 0) {
+        s = store_amend(b->store, f, e);
+        if (s == STORED_NEW) atomic_fetch_add(&b->unknown, 1);
+        return s != STORED_FAILED;
+    }
+    if (!f->begun) { /* its begin was lost to a corrupt segment: the id knows the time */
+        uint64_t ms = 0;
+        for (int i = 0; i < 6; i++) ms = ms << 8 | f->r.id.b[i];
+        f->r.time_us = ms * 1000;
+    }
+    bool really_cut = cut && !f->ended;
+    if (really_cut) cut_call(f);
+    s = store_put(b->store, f, gateway, really_cut, e);
+    if (s == STORED_KNOWN) atomic_fetch_add(&b->known, 1);
+    if (s == STORED_NEW && really_cut) atomic_fetch_add(&b->cut, 1);
+    if (s == STORED_NEW) atomic_fetch_add(&b->rows, 1);
+    return s != STORED_FAILED && (!c->spilled || store_unspill(b->store, c->id, e));
+}
+
+bool write_queue(struct books *b, struct call_queue *q, str gateway, bool cut, err *e) {
+    uint64_t rows = atomic_load(&b->rows), known = atomic_load(&b->known), were_cut = atomic_load(&b->cut),
+             unknown = atomic_load(&b->unknown);
+    for (struct fold_call *c = q->first; c; c = c->queue) {
+        if (write_call(b, c, gateway, cut, e)) continue;
+        /* The transaction will be rolled back, and all of this counted again. */
+        atomic_store(&b->rows, rows);
+        atomic_store(&b->known, known);
+        atomic_store(&b->cut, were_cut);
+        atomic_store(&b->unknown, unknown);
+        return false;
+    }
+    return true;
+}
+
+struct spill {
+    struct books *b;
+    struct fold_place *from, *to;
+    err *e;
+    bool good;
+};
+
+static void spill_call(void *ctx, struct fold_call *c) {
+    struct spill *s = ctx;
+    if (!s->good || c->place != s->from || c->queued) return;
+    s->good = store_spill(s->b->store, c->id, s->b->spool->instance, str_make((char *)c->events, c->n), s->e);
+}
+
+static void respan_call(void *ctx, struct fold_call *c) {
+    struct spill *s = ctx;
+    if (c->place != s->from || c->queued) return;
+    c->spilled = true;
+    c->place = s->to;
+    s->from->open--;
+    s->to->open++;
+}
+
+/* The oldest segment of a writer that holds too many back for calls in flight; NULL: none. */
+static struct fold_place *pinned(const struct reader *r) {
+    unsigned held = 0;
+    for (struct fold_place *p = r->first; p != r->current; p = p->next) held++;
+    return held > SEGMENTS_HELD ? r->first : NULL;
+}
+
+static bool write_marks(struct books *b, err *e) {
+    for (uint32_t i = 0; i < b->spool->count; i++)
+        for (struct fold_place *p = b->reader[i].first; p; p = p->next)
+            if (p->at != p->marked && !store_set_applied(b->store, p->s->name, p->at, e)) return false;
+    for (size_t i = 0; i < b->dropped.count; i++)
+        if (!store_drop_segment(b->store, b->dropped.name[i], e)) return false;
+    return true;
+}
+
+static bool write_spills(struct books *b, err *e) {
+    for (uint32_t i = 0; i < b->spool->count; i++) {
+        struct spill s = {b, pinned(&b->reader[i]), b->reader[i].current, e, true};
+        if (s.from) fold_each(&b->fold, spill_call, &s);
+        if (!s.good) return false;
+    }
+    return true;
+}
+
+static void let_go(struct books *b, struct segment *s) {
+    b->dropped.name = xrealloc(b->dropped.name, (b->dropped.count + 1) * sizeof *b->dropped.name);
+    strcpy(b->dropped.name[b->dropped.count++], s->name);
+    spool_done(b->spool, s);
+}
+
+/* After the commit: what was written is forgotten, segments that nothing needs any more are let go. */
+static void settle(struct books *b) {
+    for (uint32_t i = 0; i < b->spool->count; i++) {
+        struct spill s = {b, pinned(&b->reader[i]), b->reader[i].current, NULL, true};
+        if (s.from) fold_each(&b->fold, respan_call, &s);
+    }
+    queue_drop(&b->queue, &b->fold);
+    b->dropped.count = 0;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < b->spool->count; i++) {
+        struct reader *r = &b->reader[i];
+        for (struct fold_place *p = r->first; p; p = p->next) p->marked = p->at;
+        for (struct fold_place *p; (p = r->first) != r->current && p->open == 0;) {
+            r->first = p->next;
+            let_go(b, p->s);
+            free(p);
+        }
+        bytes += atomic_load_explicit(&r->current->s->head->committed, memory_order_acquire) - r->current->at;
+    }
+    atomic_fetch_add(&b->handled, b->slice_events);
+    atomic_store(&b->bytes, bytes);
+    atomic_store(&b->open_calls, (uint32_t)b->fold.count);
+    b->slice_events = 0;
+}
+
+static bool nothing_new(const struct books *b) { return b->slice_events == 0 && b->dropped.count == 0; }
+
+bool slice_write(struct books *b, err *e) {
+    if (nothing_new(b)) return true;
+    if (!store_begin(b->store, e)) return false;
+    if (!write_queue(b, &b->queue, str_from(b->gateway), false, e) || !write_spills(b, e) || !write_marks(b, e)) {
+        store_rollback(b->store);
+        return false;
+    }
+    if (!store_commit(b->store, e)) return false;
+    settle(b);
+    return true;
+}
+
+/* ---- beginning, starting again, end ---- */
+
+void readers_open(struct books *b) {
+    b->reader = xcalloc(b->spool->count, sizeof *b->reader);
+    for (uint32_t i = 0; i < b->spool->count; i++) {
+        struct reader *r = &b->reader[i];
+        r->writer = &b->spool->writer[i];
+        r->first = r->current = place_new(b, r->writer->first);
+    }
+}
+
+static void forget_call(void *ctx, struct fold_call *c) {
+    struct books *b = ctx;
+    if (c->spilled && !c->queued) { /* its first events are nowhere else; reading some again is harmless */
+        c->spilled = false;
+        c->place = NULL;
+        return;
+    }
+    fold_drop(&b->fold, c);
+}
+
+static void pin_again(void *ctx, struct fold_call *c) {
+    struct books *b = ctx;
+    c->place = b->reader[0].first;
+    c->place->open++;
+}
+
+void slice_rewind(struct books *b) {
+    fold_each(&b->fold, forget_call, b);
+    queue_init(&b->queue);
+    b->dropped.count = 0;
+    uint64_t again = 0;
+    for (uint32_t i = 0; i < b->spool->count; i++) {
+        struct reader *r = &b->reader[i];
+        for (struct fold_place *p = r->first; p; p = p->next) {
+            p->at = p->marked = SEGMENT_HEAD;
+            p->applied = (size_t)store_applied(b->store, p->s->name);
+            p->open = 0;
+            again += p->events;
+            p->events = 0;
+        }
+        r->current = r->first;
+    }
+    fold_each(&b->fold, pin_again, b);
+    atomic_fetch_sub(&b->handled, again - b->slice_events);
+    b->slice_events = 0;
+}
+
+void readers_close(struct books *b) {
+    for (uint32_t i = 0; i < b->spool->count; i++) {
+        struct reader *r = &b->reader[i];
+        bool empty = b->fold.count == 0;
+        for (struct fold_place *p = r->first, *next; p; p = next) {
+            next = p->next;
+            empty = empty && p->at == atomic_load(&p->s->head->committed);
+            if (empty && p->marked == p->at)
+                let_go(b, p->s);
+            else
+                segment_close(p->s);
+            free(p);
+        }
+    }
+    free(b->reader);
+}

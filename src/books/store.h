@@ -1,0 +1,47 @@
+/* store: the ledger's writing side: one SQLite connection, used by the books thread alone. Everything
+ * between store_begin and store_commit is one transaction. */
+#ifndef DRAY_BOOKS_STORE_H
+#define DRAY_BOOKS_STORE_H
+
+#include "base/err.h"
+#include "books/event.h"
+
+#include <sqlite3.h>
+
+struct store;
+
+/* NULL on failure; *garbage: the file is no database (the caller may put it aside). */
+struct store *store_open(const char *path, bool full_sync, bool *garbage, err *e);
+void store_close(struct store *st);
+sqlite3 *store_db(struct store *st);
+
+bool store_begin(struct store *st, err *e);
+bool store_commit(struct store *st, err *e);
+void store_rollback(struct store *st);
+
+enum stored { STORED_FAILED, STORED_NEW, STORED_KNOWN /* was there before */ };
+/* Writes a call's row (with attempts, usage, rollups). `cut`: it has no end; what is known is booked. */
+enum stored store_put(struct store *st, const struct folded *f, str gateway, bool cut, err *e);
+/* Applies an amendment to a call that was written before; STORED_KNOWN when done, STORED_NEW when
+ * there is no such call. */
+enum stored store_amend(struct store *st, const struct folded *f, err *e);
+
+/* How far a segment's events are in the store: read (0 when unknown), write, forget. */
+int64_t store_applied(struct store *st, const char *segment);
+bool store_set_applied(struct store *st, const char *segment, uint64_t applied, err *e);
+bool store_drop_segment(struct store *st, const char *segment, err *e);
+
+/* Calls in flight whose segments are let go. */
+bool store_spill(struct store *st, struct uuid id, uint64_t instance, str events, err *e);
+bool store_unspill(struct store *st, struct uuid id, err *e);
+bool store_spilled(struct store *st, uint64_t instance, void (*each)(void *ctx, struct uuid id, str events),
+                   void *ctx, err *e);
+
+/* Copies the log into the database file; *left: pages that a long reader holds back. Truncates the log
+ * when all could be copied. */
+bool store_checkpoint(struct store *st, int *left, err *e);
+/* Deletes up to `limit` of the oldest calls that began before `before_us`; the number deleted, -1 on
+ * failure. Within a transaction. Rollups stay. */
+int store_expire(struct store *st, uint64_t before_us, int limit, err *e);
+
+#endif
