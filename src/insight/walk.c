@@ -1,0 +1,262 @@
+/* walk: see walk.h.
+ *
+ * Messages of OpenAI, Anthropic and Responses, contents of Gemini, parts of OpenTelemetry, bare strings:
+ * they differ in what the text is called and how deep it stands, so one walker takes them all. What it finds
+ * for OpenAI requests equals what chat/openai_facts.c finds (a test holds them together); it exists apart
+ * because logs are not validated and because only it knows all the shapes. */
+#include "insight/walk.h"
+
+#include "insight/lazy.h"
+
+enum role { ROLE_USER, ROLE_SYSTEM, ROLE_ASSISTANT, ROLE_TOOL };
+enum { RING = 32, DEEP_MAX = 6 };
+
+struct walk {
+    struct facts *f;
+    struct prompt *p;
+    struct token_estimate *tokens;
+    struct {
+        struct prompt_part part;
+        uint32_t turn;
+    } ring[RING];
+    uint32_t ring_count, turn;
+    enum role last;
+    bool any;
+};
+
+static void one_more(uint16_t *n) {
+    if (*n < UINT16_MAX) ++*n;
+}
+
+static void add_text(struct walk *w, enum role role, jval text) {
+    struct prompt *p = w->p;
+    if (text.type != J_STRING || text.raw.n == 0) return;
+    w->any = true;
+    tokens_add(w->tokens, text.raw, text.esc);
+    struct prompt_part part = {text.raw, text.esc, role == ROLE_ASSISTANT};
+    if (role == ROLE_SYSTEM) {
+        if (p->system_count < PROMPT_SYSTEM_MAX) p->system[p->system_count++] = part;
+        return;
+    }
+    if (role == ROLE_TOOL) return;
+    if (role == ROLE_USER && p->user_count < PROMPT_USER_MAX) p->user[p->user_count++] = part;
+    w->ring[w->ring_count % RING].part = part;
+    w->ring[w->ring_count % RING].turn = role == ROLE_USER ? w->turn : UINT32_MAX;
+    w->ring_count++;
+}
+
+static void begin_message(struct walk *w, enum role role) {
+    one_more(&w->f->turns);
+    if (role == ROLE_USER && (w->last != ROLE_USER || !w->turn)) {
+        w->turn++;
+        w->p->user_count = 0;
+    }
+    w->last = role;
+    w->p->agent_step = role == ROLE_TOOL;
+}
+
+static void take_history(struct walk *w) {
+    struct prompt *p = w->p;
+    uint32_t first = w->ring_count > RING ? w->ring_count - RING : 0, keep = w->ring_count;
+    unsigned n = 0;
+    while (keep > first && n < PROMPT_HISTORY_MAX)
+        if (w->ring[--keep % RING].turn != w->turn) n++;
+    for (uint32_t i = keep; i < w->ring_count; i++)
+        if (w->ring[i % RING].turn != w->turn) p->history[p->history_count++] = w->ring[i % RING].part;
+}
+
+/* ---- parts ---- */
+
+static void add_content(struct walk *w, enum role role, jval content, unsigned depth);
+
+/* What a part is, by its type or by a member's name. */
+static void add_kind(struct walk *w, str kind) {
+    if (str_find(kind, STR("image")) >= 0) {
+        w->f->vision = true;
+        one_more(&w->p->images);
+    } else if (str_find(kind, STR("audio")) >= 0) {
+        w->f->audio = true;
+    }
+}
+
+static void add_part(struct walk *w, enum role role, jval part, unsigned depth) {
+    struct lazy_it it = lazy_iter(part);
+    jval v, type = {.type = J_NONE}, text = {.type = J_NONE}, content = {.type = J_NONE};
+    str key;
+    while (lazy_next(&it, &key, &v)) {
+        if (str_eq(key, STR("type"))) type = v;
+        else if (str_eq(key, STR("text")) || str_eq(key, STR("refusal"))) text = v;
+        else if (str_eq(key, STR("content"))) content = v;
+        else if (str_eq(key, STR("inlineData")) || str_eq(key, STR("inline_data")) || str_eq(key, STR("fileData"))) {
+            jval mime = lazy_get(v, STR("mimeType"));
+            if (mime.type == J_STRING) add_kind(w, mime.raw);
+        } else if (str_eq(key, STR("image"))) {
+            add_kind(w, key);
+        }
+    }
+    bool result = type.type == J_STRING && str_eq(type.raw, STR("tool_result"));
+    if (type.type == J_STRING && !str_eq(type.raw, STR("text"))) add_kind(w, type.raw);
+    add_text(w, role, text);
+    if (content.type == J_NONE || depth >= DEEP_MAX) return;
+    if (result) w->p->agent_step = true;
+    add_content(w, result ? ROLE_TOOL : role, content, depth + 1);
+}
+
+static void add_content(struct walk *w, enum role role, jval content, unsigned depth) {
+    if (content.type == J_STRING) add_text(w, role, content);
+    if (content.type == J_OBJECT) add_part(w, role, content, depth);
+    if (content.type != J_ARRAY) return;
+    struct lazy_it it = lazy_iter(content);
+    jval part;
+    while (lazy_item(&it, &part)) {
+        if (part.type == J_STRING) add_text(w, role, part);
+        else add_part(w, role, part, depth);
+    }
+}
+
+/* Anthropic puts tool results into user messages; such a message is the tool's. */
+static bool only_results(jval content) {
+    struct lazy_it it = lazy_iter(content);
+    jval part;
+    bool any = false;
+    while (content.type == J_ARRAY && lazy_item(&it, &part)) {
+        jval type = lazy_get(part, STR("type"));
+        if (type.type != J_STRING || !str_eq(type.raw, STR("tool_result"))) return false;
+        any = true;
+    }
+    return any;
+}
+
+/* ---- messages ---- */
+
+static enum role role_of(str r) {
+    if (str_eq(r, STR("assistant")) || str_eq(r, STR("model")) || str_eq(r, STR("CHATBOT"))) return ROLE_ASSISTANT;
+    if (str_eq(r, STR("system")) || str_eq(r, STR("developer")) || str_eq(r, STR("SYSTEM"))) return ROLE_SYSTEM;
+    if (str_eq(r, STR("tool")) || str_eq(r, STR("function")) || str_eq(r, STR("TOOL"))) return ROLE_TOOL;
+    return ROLE_USER;
+}
+
+static void add_message(struct walk *w, jval message) {
+    struct lazy_it it = lazy_iter(message);
+    jval role = {.type = J_NONE}, content = {.type = J_NONE}, type = {.type = J_NONE}, output = {.type = J_NONE}, v;
+    str key;
+    while (lazy_next(&it, &key, &v)) {
+        if (str_eq(key, STR("role"))) role = v;
+        else if (str_eq(key, STR("content")) || str_eq(key, STR("parts"))) content = v;
+        else if (str_eq(key, STR("type"))) type = v;
+        else if (str_eq(key, STR("output"))) output = v;
+    }
+    if (role.type == J_STRING || (content.type != J_NONE && type.type == J_NONE)) {
+        enum role r = role.type == J_STRING ? role_of(role.raw) : ROLE_USER;
+        if (r == ROLE_USER && only_results(content)) r = ROLE_TOOL;
+        begin_message(w, r);
+        add_content(w, r, content, 0);
+    } else if (type.type == J_STRING && str_ends(type.raw, STR("_output"))) {
+        begin_message(w, ROLE_TOOL);
+        add_content(w, ROLE_TOOL, output, 0);
+    } else if (type.type == J_STRING && (output.type != J_NONE || str_ends(type.raw, STR("_call")))) {
+        w->p->agent_step = false;
+    } else if (!(type.type == J_STRING && str_eq(type.raw, STR("reasoning")))) {
+        begin_message(w, ROLE_USER);
+        add_part(w, ROLE_USER, message, 0);
+    }
+}
+
+static void add_prompt(struct walk *w, jval prompt) {
+    jval v;
+    if (prompt.type == J_STRING) {
+        begin_message(w, ROLE_USER);
+        add_text(w, ROLE_USER, prompt);
+    }
+    struct lazy_it it = lazy_iter(prompt);
+    if (prompt.type == J_OBJECT) add_message(w, prompt);
+    while (prompt.type == J_ARRAY && lazy_item(&it, &v)) {
+        if (v.type == J_NUMBER) { /* token numbers: one more than commas */
+            for (size_t i = 0; i < prompt.raw.n; i++) w->tokens->tokens += prompt.raw.p[i] == ',';
+            w->tokens->tokens++;
+            w->any = true;
+            return;
+        }
+        if (v.type == J_STRING) {
+            begin_message(w, ROLE_USER);
+            add_text(w, ROLE_USER, v);
+        } else if (v.type == J_OBJECT) {
+            add_message(w, v);
+        }
+    }
+}
+
+/* ---- around them ---- */
+
+static bool asks_schema(jval format) {
+    jval type = lazy_get(format, STR("type"));
+    return type.type == J_STRING && (str_eq(type.raw, STR("json_schema")) || str_eq(type.raw, STR("json_object")));
+}
+
+static void count_tools(struct facts *f, jval tools) {
+    struct lazy_it it = lazy_iter(tools);
+    jval v;
+    while (tools.type == J_ARRAY && lazy_item(&it, &v)) one_more(&f->tool_count);
+}
+
+static void add_config(struct facts *f, jval request);
+
+static void add_member(struct facts *f, str key, jval v) {
+    static const str limits[] = {STR_INIT("max_tokens"), STR_INIT("max_completion_tokens"), STR_INIT("max_output_tokens"),
+                                 STR_INIT("maxOutputTokens"), STR_INIT("max_tokens_to_sample")};
+    int64_t n;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (str_eq(key, limits[i]) && lazy_i64(v, &n) && n > 0 && n <= UINT32_MAX) f->output_tokens = (uint32_t)n;
+    if (str_eq(key, STR("tools")) || str_eq(key, STR("functions"))) count_tools(f, v);
+    else if (str_eq(key, STR("response_format"))) f->schema |= asks_schema(v);
+    else if (str_eq(key, STR("text"))) f->schema |= asks_schema(lazy_get(v, STR("format")));
+    else if (str_eq(key, STR("responseSchema")) || str_eq(key, STR("response_schema"))) f->schema |= lazy_present(v);
+    else if (str_eq(key, STR("stream"))) f->stream = v.type == J_TRUE;
+    else if (str_eq(key, STR("generationConfig")) || str_eq(key, STR("generation_config"))) add_config(f, v);
+}
+
+static void add_config(struct facts *f, jval request) {
+    struct lazy_it it = lazy_iter(request);
+    str key;
+    jval v;
+    while (request.type == J_OBJECT && lazy_next(&it, &key, &v)) add_member(f, key, v);
+}
+
+bool log_walk(const struct log_call *c, struct facts *f, struct prompt *p, struct token_estimate *tokens) {
+    struct walk w = {.f = f, .p = p, .tokens = tokens, .last = ROLE_SYSTEM};
+    *p = (struct prompt){0};
+    add_prompt(&w, c->text.prompt);
+    if (lazy_present(c->text.system)) {
+        jval s = c->text.system, parts = lazy_get(s, STR("parts"));
+        add_content(&w, ROLE_SYSTEM, parts.type == J_ARRAY ? parts : s, 0);
+    }
+    add_config(f, c->text.request);
+    take_history(&w);
+    f->tools = f->tool_count > 0;
+    f->input_length = tokens_chars(tokens);
+    p->schema = f->schema;
+    p->tool_count = f->tool_count;
+    p->turns = f->turns;
+    return w.any;
+}
+
+/* ---- answers ---- */
+
+static void answer_text(jval v, struct token_estimate *t, unsigned depth) {
+    static const str holds[] = {STR_INIT("content"), STR_INIT("text"),       STR_INIT("message"), STR_INIT("parts"),
+                                STR_INIT("delta"),   STR_INIT("arguments"),  STR_INIT("function"), STR_INIT("tool_calls"),
+                                STR_INIT("input"),   STR_INIT("completion"), STR_INIT("choices"), STR_INIT("candidates"), STR_INIT("output")};
+    if (v.type == J_STRING) tokens_add(t, v.raw, v.esc);
+    if (depth > 8) return;
+    struct lazy_it it = lazy_iter(v);
+    jval x;
+    str key;
+    if (v.type == J_ARRAY)
+        while (lazy_item(&it, &x)) answer_text(x, t, depth + 1);
+    else
+        while (v.type == J_OBJECT && lazy_next(&it, &key, &x))
+            for (size_t i = 0; i < sizeof holds / sizeof *holds; i++)
+                if (str_eq(key, holds[i])) answer_text(x, t, depth + 1);
+}
+
+void log_walk_answer(jval answer, struct token_estimate *t) { answer_text(answer, t, 0); }

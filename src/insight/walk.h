@@ -1,0 +1,17 @@
+/* walk: what a decision is made from, out of a logged request of any dialect. */
+#ifndef DRAY_INSIGHT_WALK_H
+#define DRAY_INSIGHT_WALK_H
+
+#include "chat/tokens.h"
+#include "facts/facts.h"
+#include "facts/prompt.h"
+#include "insight/log.h"
+
+/* Walks the texts of a call and fills lengths, counts, flags and spans, as a dialect's own reader does
+ * at the gateway; parts keep their views of the record. `tokens` gets the estimate of all text. False
+ * when the log has no text. */
+bool log_walk(const struct log_call *c, struct facts *f, struct prompt *p, struct token_estimate *tokens);
+/* Adds the text of an answer of any dialect. */
+void log_walk_answer(jval answer, struct token_estimate *tokens);
+
+#endif
