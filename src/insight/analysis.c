@@ -6,6 +6,7 @@
  * provider, frontier meaning "where it is": nothing is ever moved to a dearer model. */
 #include "insight/analysis.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "insight/lazy.h"
 #include "insight/walk.h"
