@@ -16,19 +16,27 @@ struct analyze_options {
 };
 
 static const struct opt opts[] = {
-    {"json", 0, OPT_FLAG, OPT(struct analyze_options, json), NULL, "Writes everything as JSON to stdout; money as exact decimal strings."},
+    {"json", 0, OPT_FLAG, OPT(struct analyze_options, json), NULL,
+     "Writes everything as JSON to stdout; money as exact decimal strings."},
     {"html", 0, OPT_STR, OPT(struct analyze_options, html), "FILE", "Writes one self-contained page."},
     {"csv", 0, OPT_STR, OPT(struct analyze_options, csv), "FILE", "Writes all breakdowns as CSV."},
-    {"config", 0, OPT_STR, OPT(struct analyze_options, config_out), "FILE", "Writes a dray.yaml that does what the report says."},
-    {"policy", 0, OPT_STR, OPT(struct analyze_options, policy), "FILE", "Decides by this configuration instead of the built-in policy."},
+    {"config", 0, OPT_STR, OPT(struct analyze_options, config_out), "FILE",
+     "Writes a dray.yaml that does what the report says."},
+    {"policy", 0, OPT_STR, OPT(struct analyze_options, policy), "FILE",
+     "Decides by this configuration instead of the built-in policy."},
     {"prices", 0, OPT_STR, OPT(struct analyze_options, prices), "FILE",
      "Price list that wins over the built-in one, in the form of LiteLLM's model_prices_and_context_window.json."},
-    {"baseline", 0, OPT_STR, OPT(struct analyze_options, baseline), "MODEL", "Compares with all calls at this model, too."},
-    {"format", 0, OPT_STR, OPT(struct analyze_options, format), "NAME", "Reads the files as this format instead of telling it by content (see below)."},
+    {"baseline", 0, OPT_STR, OPT(struct analyze_options, baseline), "MODEL",
+     "Compares with all calls at this model, too."},
+    {"format", 0, OPT_STR, OPT(struct analyze_options, format), "NAME",
+     "Reads the files as this format instead of telling it by content (see below)."},
     {"map", 0, OPT_STR, OPT(struct analyze_options, map), "LIST",
-     "Reads any CSV or JSONL: in=COLUMN,out=COLUMN,model=COLUMN,time=COLUMN,text=COLUMN and so on; dotted paths go into objects."},
-    {"count", 0, OPT_FLAG, OPT(struct analyze_options, count), NULL, "Counts and prices only; texts are not read, nothing is classified."},
-    {"show-prompts", 0, OPT_FLAG, OPT(struct analyze_options, prompts), NULL, "Shows the beginnings of prompt templates, variables masked."},
+     "Reads any CSV or JSONL: in=COLUMN,out=COLUMN,model=COLUMN,time=COLUMN,text=COLUMN and so on; dotted paths "
+     "go into objects."},
+    {"count", 0, OPT_FLAG, OPT(struct analyze_options, count), NULL,
+     "Counts and prices only; texts are not read, nothing is classified."},
+    {"show-prompts", 0, OPT_FLAG, OPT(struct analyze_options, prompts), NULL,
+     "Shows the beginnings of prompt templates, variables masked."},
     {0},
 };
 
@@ -45,10 +53,14 @@ const struct command command_analyze = {
     .args = "FILE\xE2\x80\xA6",
     .args_min = 1,
     .args_max = 100000,
-    .about = "Reads logs of past calls (\"-\" is standard input; gzip and zstd are unpacked), classifies every call, prices it, and says what "
-             "could move to a cheaper tier and what that saves. Formats are told by content: dray's ledger records, requests and answers of "
-             "OpenAI, Anthropic and Gemini (pairs, batch files, stored completions), LiteLLM spend logs and logging payloads, OpenRouter, "
-             "Langfuse, Helicone and Portkey exports, OpenTelemetry GenAI spans, Claude Code and Codex sessions, and the usage and cost exports "
+    .about = "Reads logs of past calls (\"-\" is standard input; gzip and zstd are unpacked), classifies every "
+             "call, prices it, and says what "
+             "could move to a cheaper tier and what that saves. Formats are told by content: dray's ledger "
+             "records, requests and answers of "
+             "OpenAI, Anthropic and Gemini (pairs, batch files, stored completions), LiteLLM spend logs and "
+             "logging payloads, OpenRouter, "
+             "Langfuse, Helicone and Portkey exports, OpenTelemetry GenAI spans, Claude Code and Codex sessions, "
+             "and the usage and cost exports "
              "of OpenAI, Anthropic and DeepSeek, which hold sums and so show spend only.\n\n"
              "No text of a prompt is printed unless --show-prompts is given. Nothing leaves the machine.",
     .opts = opts,
@@ -65,7 +77,9 @@ struct work {
     bool draw, drawn;
 };
 
-static bool on_call(void *ctx, const struct log_call *c, const struct log_place *at) { return analysis_call(((struct work *)ctx)->a, c, at); }
+static bool on_call(void *ctx, const struct log_call *c, const struct log_place *at) {
+    return analysis_call(((struct work *)ctx)->a, c, at);
+}
 
 static void on_progress(void *ctx, const char *file, uint64_t done, uint64_t size) {
     struct work *w = ctx;
@@ -74,8 +88,10 @@ static void on_progress(void *ctx, const char *file, uint64_t done, uint64_t siz
     (void)size;
     double s = (double)(now - w->begun_us) / 1e6, all = (double)(w->before + done), rate = all / s;
     char left[48] = "";
-    if (w->total && rate > 0 && all < (double)w->total) snprintf(left, sizeof left, ", %.0f s left", ((double)w->total - all) / rate);
-    fprintf(stderr, "\r\033[K%.0f MB%s, %.0f MB/s%s  %.40s", all / 1e6, w->total ? "" : " read", rate / 1e6, left, file);
+    if (w->total && rate > 0 && all < (double)w->total)
+        snprintf(left, sizeof left, ", %.0f s left", ((double)w->total - all) / rate);
+    fprintf(stderr, "\r\033[K%.0f MB%s, %.0f MB/s%s  %.40s", all / 1e6, w->total ? "" : " read", rate / 1e6, left,
+            file);
     w->drawn_us = now;
     w->drawn = true;
 }
@@ -84,7 +100,8 @@ static void on_progress(void *ctx, const char *file, uint64_t done, uint64_t siz
 
 static int write_file(const char *path, const buf *b) {
     FILE *f = fopen(path, "w");
-    if (!f || fwrite(b->p, 1, b->n, f) != b->n || fclose(f) != 0) return cli_fail(&command_analyze, "%s: %s", path, strerror(errno));
+    if (!f || fwrite(b->p, 1, b->n, f) != b->n || fclose(f) != 0)
+        return cli_fail(&command_analyze, "%s: %s", path, strerror(errno));
     return EXIT_GOOD;
 }
 
@@ -103,8 +120,10 @@ static int output(const struct analyze_options *o, const struct report *r) {
     int rc = EXIT_GOOD;
     buf b;
     buf_init(&b, REPORT_MAX);
-    if (o->json) report_json(r, &b);
-    else report_terminal(r, terminal_width(), colour, &b);
+    if (o->json)
+        report_json(r, &b);
+    else
+        report_terminal(r, terminal_width(), colour, &b);
     fwrite(b.p, 1, b.n, stdout);
     static const struct {
         size_t at;
@@ -120,7 +139,9 @@ static int output(const struct analyze_options *o, const struct report *r) {
     if (o->config_out && rc == EXIT_GOOD) {
         buf_clear(&b);
         analysis_yaml(r->a, &b);
-        rc = b.n ? write_file(o->config_out, &b) : cli_fail(&command_analyze, "no model of a known provider in the logs: no configuration to write");
+        rc = b.n ? write_file(o->config_out, &b)
+                 : cli_fail(&command_analyze,
+                            "no model of a known provider in the logs: no configuration to write");
     }
     buf_free(&b);
     return rc;
@@ -135,7 +156,8 @@ static int analyze(const struct analyze_options *o, const struct args *files) {
         return cli_fail(&command_analyze, "%s", e.msg);
     }
     struct work w = {.a = a, .begun_us = clock_mono_us(), .draw = isatty(STDERR_FILENO)};
-    struct log_options lo = {.format = o->format, .map = o->map, .call = on_call, .progress = on_progress, .ctx = &w, .keys = a->keys};
+    struct log_options lo = {
+        .format = o->format, .map = o->map, .call = on_call, .progress = on_progress, .ctx = &w, .keys = a->keys};
     struct log_reader *r = log_reader_new(&lo, &a->problems, &e);
     int rc = r ? EXIT_GOOD : cli_usage(&command_analyze, "%s", e.msg);
     if (r) {

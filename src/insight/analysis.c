@@ -49,14 +49,16 @@ static bool build_router(struct analysis *a, err *e) {
     r->target = arena_array(&a->a, struct target, 3);
     for (uint32_t i = 0; i < 3; i++) {
         r->target[i] = (struct target){.name = str_from(tiers[i]), .model = str_from(tiers[i])};
-        r->tier[i] = (struct tier){.name = str_from(tiers[i]), .balance = BALANCE_PRIORITY, .count = 1, .target = {(uint16_t)i}};
+        r->tier[i] = (struct tier){
+            .name = str_from(tiers[i]), .balance = BALANCE_PRIORITY, .count = 1, .target = {(uint16_t)i}};
     }
     r->tier_count = r->target_count = 3;
     return router_compile(r, NULL, NULL, &a->a, e);
 }
 
 bool analysis_init(struct analysis *a, const struct analysis_options *o, const char *prices, err *e) {
-    struct tally *tallies[] = {&a->by_model, &a->by_key, &a->by_user, &a->by_team, &a->by_tag, &a->by_day, &a->by_rule, &a->by_format};
+    struct tally *tallies[] = {&a->by_model, &a->by_key, &a->by_user, &a->by_team,
+                               &a->by_tag,   &a->by_day, &a->by_rule, &a->by_format};
     *a = (struct analysis){.o = *o};
     for (size_t i = 0; i < sizeof tallies / sizeof *tallies; i++) tally_init(tallies[i]);
     arena_init(&a->a, 4 << 10, 64 << 20);
@@ -72,7 +74,8 @@ bool analysis_init(struct analysis *a, const struct analysis_options *o, const c
 }
 
 void analysis_free(struct analysis *a) {
-    struct tally *tallies[] = {&a->by_model, &a->by_key, &a->by_user, &a->by_team, &a->by_tag, &a->by_day, &a->by_rule, &a->by_format};
+    struct tally *tallies[] = {&a->by_model, &a->by_key, &a->by_user, &a->by_team,
+                               &a->by_tag,   &a->by_day, &a->by_rule, &a->by_format};
     for (size_t i = 0; i < sizeof tallies / sizeof *tallies; i++) tally_free(tallies[i]);
     models_free(a->models);
     keyset_free(a->keys);
@@ -83,7 +86,9 @@ void analysis_free(struct analysis *a) {
 
 /* ---- one call ---- */
 
-static void note(struct analysis *a, const struct one *x, enum log_problem p) { log_problem(&a->problems, p, x->at->file, x->at->line); }
+static void note(struct analysis *a, const struct one *x, enum log_problem p) {
+    log_problem(&a->problems, p, x->at->file, x->at->line);
+}
 
 /* A fast hash of long texts (multiply and fold, 16 bytes a step); what it is for needs no secret. */
 static uint64_t bulk_hash(str s, uint64_t h) {
@@ -152,10 +157,12 @@ static void price(struct analysis *a, struct one *x) {
         if (!x->c->cache_hit && cost.cost[c] != COST_UNKNOWN) a->cost_by_class[c] += cost.cost[c];
     }
     if (x->cost != COST_UNKNOWN) return;
-    if (x->c->model.n == 0) note(a, x, LOG_NO_MODEL);
+    if (x->c->model.n == 0)
+        note(a, x, LOG_NO_MODEL);
     else if (x->u.source == TOKENS_NONE) {
         if (!x->c->aggregate) note(a, x, LOG_NO_TOKENS);
-    } else note(a, x, LOG_UNKNOWN_PRICE);
+    } else
+        note(a, x, LOG_UNKNOWN_PRICE);
 }
 
 /* ---- logged against computed ---- */
@@ -173,9 +180,12 @@ static enum cost_reason reason_of(const struct one *x) {
     plain.units[USAGE_INPUT] += plain.units[USAGE_CACHED_INPUT];
     plain.units[USAGE_CACHED_INPUT] = 0;
     if (near(logged, price_at(model_price(x->m, &x->u), &plain, &cost))) return REASON_NO_CACHE;
-    if (x->u.service_tier == SERVICE_BATCH && (near(logged, x->cost * 2) || near(logged, price_at(x->m->price, &plain, &cost) * 2))) return REASON_NO_BATCH;
+    if (x->u.service_tier == SERVICE_BATCH &&
+        (near(logged, x->cost * 2) || near(logged, price_at(x->m->price, &plain, &cost) * 2)))
+        return REASON_NO_BATCH;
     plain.service_tier = SERVICE_DEFAULT;
-    if (x->u.service_tier == SERVICE_BATCH && near(logged, price_at(x->m->price, &plain, &cost))) return REASON_NO_BATCH;
+    if (x->u.service_tier == SERVICE_BATCH && near(logged, price_at(x->m->price, &plain, &cost)))
+        return REASON_NO_BATCH;
     if (near(logged / 100, x->cost)) return REASON_CENTS;
     if (x->cost > 0 && logged / 10 > x->cost) return REASON_FAR;
     return REASON_OTHER;
@@ -207,7 +217,8 @@ static void compare(struct analysis *a, struct one *x) {
 
 static bool moves(const struct one *x) {
     unsigned t = x->f.task;
-    return !x->c->failed && !x->c->cache_hit && !x->c->aggregate && x->cost != COST_UNKNOWN && t != TASK_EMBED && t != TASK_AUDIO && t != TASK_IMAGE;
+    return !x->c->failed && !x->c->cache_hit && !x->c->aggregate && x->cost != COST_UNKNOWN && t != TASK_EMBED &&
+           t != TASK_AUDIO && t != TASK_IMAGE;
 }
 
 static const struct model *target_of(struct analysis *a, const struct one *x) {
@@ -215,7 +226,9 @@ static const struct model *target_of(struct analysis *a, const struct one *x) {
         const struct target *t = &a->router->target[x->plan.target[0]];
         return x->plan.count ? models_find(a->models, t->provider, t->model) : x->m;
     }
-    const struct model *to = str_eq(x->plan.tier, STR("light")) ? x->m->light : str_eq(x->plan.tier, STR("mid")) ? x->m->mid : NULL;
+    const struct model *to = str_eq(x->plan.tier, STR("light")) ? x->m->light
+                             : str_eq(x->plan.tier, STR("mid")) ? x->m->mid
+                                                                : NULL;
     return to && (!to->context || to->context > x->f.input_tokens) ? to : x->m;
 }
 
@@ -280,7 +293,8 @@ static void keep_sample(struct analysis *a, struct template *t, const struct one
     char *to = a->sample + (size_t)a->samples * SAMPLE_BYTES;
     arena tmp;
     arena_init(&tmp, 1024, 1 << 20);
-    str s = lazy_text((jval){.raw = str_take(part->raw, SAMPLE_BYTES * 2), .type = J_STRING, .esc = part->esc}, &tmp);
+    str s =
+        lazy_text((jval){.raw = str_take(part->raw, SAMPLE_BYTES * 2), .type = J_STRING, .esc = part->esc}, &tmp);
     size_t n = s.n < SAMPLE_BYTES - 1 ? s.n : SAMPLE_BYTES - 1;
     while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--; /* no half character */
     memcpy(to, s.p, n);
@@ -305,7 +319,8 @@ static void count_template(struct analysis *a, const struct one *x) {
             a->templates_cap = a->templates_cap ? a->templates_cap * 2 : 1024;
             a->template = xrealloc(a->template, sizeof *a->template * a->templates_cap);
         }
-        a->template[a->templates] = (struct template){.hash = x->f.template_hash, .model = x->m->index, .task = x->f.task};
+        a->template[a->templates] =
+            (struct template){.hash = x->f.template_hash, .model = x->m->index, .task = x->f.task};
         *p = ++a->templates;
     }
     struct template *t = &a->template[*p - 1];
@@ -335,13 +350,15 @@ static void count_prefix(struct analysis *a, const struct one *x) {
     int64_t tokens = (int64_t)(bytes / 4);
     if (tokens < PREFIX_TOKENS || !x->f.system_hash) return;
     bool fresh;
-    uint64_t now = x->c->time_us / 1000000u + 1, *p = keyset_put(a->keys, (x->f.system_hash + x->m->index) ^ SALT_PREFIX, &fresh);
+    uint64_t now = x->c->time_us / 1000000u + 1,
+             *p = keyset_put(a->keys, (x->f.system_hash + x->m->index) ^ SALT_PREFIX, &fresh);
     uint64_t last = p ? *p : 0;
     if (p) *p = now;
     const struct price *price = model_price(x->m, &x->u);
     if (fresh || !p || !price || x->cost == COST_UNKNOWN) return;
     if (now > 1 && (now < last || now - last > PREFIX_WINDOW_S)) return;
-    int64_t rate = price->rate[SERVICE_DEFAULT][USAGE_INPUT], cheap = price->rate[SERVICE_DEFAULT][USAGE_CACHED_INPUT];
+    int64_t rate = price->rate[SERVICE_DEFAULT][USAGE_INPUT],
+            cheap = price->rate[SERVICE_DEFAULT][USAGE_CACHED_INPUT];
     int64_t all = usage_input_tokens(&x->u), open = (tokens < all ? tokens : all) - x->u.units[USAGE_CACHED_INPUT];
     if (rate == PRICE_UNKNOWN || cheap == PRICE_UNKNOWN || cheap >= rate || open <= 0) return;
     a->prefix_calls++;
@@ -352,8 +369,10 @@ static void count_prefix(struct analysis *a, const struct one *x) {
 /* Work that could have waited for batch prices: nobody watched it come, and nothing went on from it. */
 static void count_batch(struct analysis *a, const struct one *x) {
     enum task t = x->f.task;
-    bool waits = t == TASK_CLASSIFY || t == TASK_EXTRACT || t == TASK_SUMMARIZE || t == TASK_TRANSLATE || t == TASK_EMBED;
-    if (!waits || x->f.stream || x->f.tools || x->u.service_tier != SERVICE_DEFAULT || x->f.turns > 3 || !moves(x)) return;
+    bool waits =
+        t == TASK_CLASSIFY || t == TASK_EXTRACT || t == TASK_SUMMARIZE || t == TASK_TRANSLATE || t == TASK_EMBED;
+    if (!waits || x->f.stream || x->f.tools || x->u.service_tier != SERVICE_DEFAULT || x->f.turns > 3 || !moves(x))
+        return;
     struct usage u = x->u;
     struct usage_cost cost;
     u.service_tier = SERVICE_BATCH;
@@ -377,14 +396,17 @@ static void add_up(struct analysis *a, const struct one *x) {
     const struct log_call *c = x->c;
     struct sums s = {.calls = c->calls, .input = usage_input_tokens(&x->u), .output = usage_output_tokens(&x->u)};
     s.cached = x->u.units[USAGE_CACHED_INPUT] + x->u.units[USAGE_CACHED_AUDIO];
-    if (x->cost == COST_UNKNOWN) s.unknown = c->calls;
-    else s.cost = x->cost, s.routed = x->now;
+    if (x->cost == COST_UNKNOWN)
+        s.unknown = c->calls;
+    else
+        s.cost = x->cost, s.routed = x->now;
     s.simple = !c->aggregate && task_is_simple(x->f.task, s.input) ? c->calls : 0;
     s.moved = x->to != x->m;
     if (c->duration_us && !c->aggregate) s.timed = 1, s.duration_us = c->duration_us;
     char day[16] = "unknown", model[200];
     if (c->time_us) day_of(c->time_us, day);
-    int n = snprintf(model, sizeof model, "%.*s%s%.*s", (int)x->m->provider.n, x->m->provider.p, x->m->provider.n ? "/" : "", (int)(x->m->name.n > 140 ? 140 : x->m->name.n), x->m->name.p);
+    int n = snprintf(model, sizeof model, "%.*s%s%.*s", (int)x->m->provider.n, x->m->provider.p,
+                     x->m->provider.n ? "/" : "", (int)(x->m->name.n > 140 ? 140 : x->m->name.n), x->m->name.p);
     sums_add(&a->all, &s);
     sums_add(tally_at(&a->by_model, (str){model, (size_t)n}), &s);
     sums_add(tally_at(&a->by_key, c->key), &s);

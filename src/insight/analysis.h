@@ -64,8 +64,8 @@ const char *cost_reason_text(enum cost_reason r);
 struct analysis_options {
     const struct router *router; /* NULL: the built-in policy with each provider's usual models */
     const char *baseline;        /* model that all calls are compared with; NULL: what each call named */
-    bool texts;                  /* read texts at all: classify, templates, repeats (false: count and price only) */
-    bool samples;                /* keep templates' first text */
+    bool texts;   /* read texts at all: classify, templates, repeats (false: count and price only) */
+    bool samples; /* keep templates' first text */
 };
 
 struct analysis {
@@ -85,12 +85,12 @@ struct analysis {
     /* routing */
     struct move move[MOVES_MAX];
     uint32_t moves;
-    int64_t policy_cost;               /* every call exactly where the policy says, dearer moves too */
-    uint64_t dearer_calls;             /* calls that the policy would move to a dearer model */
-    int64_t dearer;                    /* what that would add; not done and not counted where the policy is built in */
+    int64_t policy_cost;   /* every call exactly where the policy says, dearer moves too */
+    uint64_t dearer_calls; /* calls that the policy would move to a dearer model */
+    int64_t dearer;        /* what that would add; not done and not counted where the policy is built in */
     uint64_t ambiguous;
     int64_t ambiguous_cost;
-    struct usage movable[4];           /* tokens of the calls that could go to another model, by service tier */
+    struct usage movable[4]; /* tokens of the calls that could go to another model, by service tier */
     int64_t movable_cost;
     /* other ways to save */
     uint64_t repeats, repeats_unsure;
@@ -101,8 +101,8 @@ struct analysis {
     int64_t batch_cost, batch_saving;
     struct template *template;
     uint32_t templates, templates_cap;
-    uint64_t untracked;                /* calls of templates beyond TEMPLATES_MAX */
-    char *sample;                      /* SAMPLES_MAX × SAMPLE_BYTES */
+    uint64_t untracked; /* calls of templates beyond TEMPLATES_MAX */
+    char *sample;       /* SAMPLES_MAX × SAMPLE_BYTES */
     uint32_t samples;
     /* logged against computed */
     uint64_t logged_calls, compared;
@@ -126,18 +126,18 @@ bool analysis_call(void *ctx, const struct log_call *c, const struct log_place *
 
 /* ---- what follows from the sums ---- */
 struct conclusion {
-    double simple_share;            /* of all calls; of nothing: 0 */
-    double text_share;              /* calls that could be classified at all */
+    double simple_share; /* of all calls; of nothing: 0 */
+    double text_share;   /* calls that could be classified at all */
     bool start_today;
-    const char *verdict;            /* word for machines */
+    const char *verdict; /* word for machines */
     char text[512];
-    int64_t routed;                 /* cost with routing */
-    int64_t saved_high, saved_low;  /* against the models that the calls named */
-    const struct model *single;     /* the best single cheaper model, NULL: there is none */
+    int64_t routed;                /* cost with routing */
+    int64_t saved_high, saved_low; /* against the models that the calls named */
+    const struct model *single;    /* the best single cheaper model, NULL: there is none */
     int64_t single_cost;
     const struct model *frontier;
     int64_t frontier_cost;
-    const struct model *baseline;   /* --baseline */
+    const struct model *baseline; /* --baseline */
     int64_t baseline_cost;
     const struct model *main_model; /* the one most was spent on */
 };

@@ -11,7 +11,8 @@ int64_t analysis_single(const struct analysis *a, const struct model *m) {
     int64_t total = a->all.cost - a->movable_cost;
     if (!m || !m->price) return COST_UNKNOWN;
     for (unsigned t = 0; t < 4; t++) {
-        struct price flat = t == SERVICE_BATCH ? *m->batch : *m->price; /* sums must not meet the prices of long contexts */
+        struct price flat =
+            t == SERVICE_BATCH ? *m->batch : *m->price; /* sums must not meet the prices of long contexts */
         struct usage_cost cost;
         for (unsigned k = 0; k < PRICE_CONTEXT_TIERS; k++) flat.context[k].above = 0;
         if (a->movable[t].source == TOKENS_NONE) continue;
@@ -53,30 +54,41 @@ static void say_verdict(const struct analysis *a, struct conclusion *k) {
     if (a->aggregates.calls > calls || (calls == 0 && a->all.input > 0)) {
         k->verdict = "aggregates_only";
         snprintf(k->text, sizeof k->text,
-                 "Single calls can't be classified from this file: it holds sums over calls. It shows spend, cache share and what other prices "
-                 "would give. Analyse a gateway's, an observability tool's or your own request log to see which calls are simple.");
+                 "Single calls can't be classified from this file: it holds sums over calls. It shows spend, "
+                 "cache share and what other prices "
+                 "would give. Analyse a gateway's, an observability tool's or your own request log to see which "
+                 "calls are simple.");
     } else if (calls == 0) {
         k->verdict = "no_calls";
         snprintf(k->text, sizeof k->text, "No calls were found.");
     } else if (k->start_today) {
         k->verdict = "start_today";
         snprintf(k->text, sizeof k->text,
-                 "%d %% of the calls are classification, extraction, intent or short summarization: there is a cost-reduction project to start "
-                 "today, without fine-tuning.", share);
+                 "%d %% of the calls are classification, extraction, intent or short summarization: there is a "
+                 "cost-reduction project to start "
+                 "today, without fine-tuning.",
+                 share);
     } else if (k->text_share < TEXT_ENOUGH) {
         k->verdict = "no_text";
         snprintf(k->text, sizeof k->text,
-                 "%d %% of the calls have no text in this log, so what they asked for is unknown; no claim is made about them. Log prompts (or "
-                 "labels: a task column, tags) to classify them.", (int)((1 - k->text_share) * 100 + 0.5));
+                 "%d %% of the calls have no text in this log, so what they asked for is unknown; no claim is "
+                 "made about them. Log prompts (or "
+                 "labels: a task column, tags) to classify them.",
+                 (int)((1 - k->text_share) * 100 + 0.5));
     } else {
         k->verdict = "other_savings";
-        snprintf(k->text, sizeof k->text, "%d %% of the calls are simple work, less than half: routing alone is no project for today%s", share,
-                 a->repeats_cost + a->prefix_saving + a->batch_saving > 0 ? "; see what caching and batch prices would save." : ".");
+        snprintf(k->text, sizeof k->text,
+                 "%d %% of the calls are simple work, less than half: routing alone is no project for today%s",
+                 share,
+                 a->repeats_cost + a->prefix_saving + a->batch_saving > 0
+                     ? "; see what caching and batch prices would save."
+                     : ".");
     }
 }
 
 void analysis_conclude(struct analysis *a, struct conclusion *k) {
-    *k = (struct conclusion){.single_cost = COST_UNKNOWN, .frontier_cost = COST_UNKNOWN, .baseline_cost = COST_UNKNOWN};
+    *k = (struct conclusion){
+        .single_cost = COST_UNKNOWN, .frontier_cost = COST_UNKNOWN, .baseline_cost = COST_UNKNOWN};
     uint64_t calls = a->all.calls - a->aggregates.calls;
     k->simple_share = calls ? (double)a->all.simple / (double)calls : 0;
     uint64_t labelled = 0;
@@ -139,24 +151,30 @@ uint32_t analysis_moves(const struct analysis *a, const struct move **out, uint3
 /* ---- a configuration ---- */
 
 static void yaml_tier(buf *out, const char *tier, const struct model *m) {
-    if (m) buf_printf(out, "  %s: {targets: [" STR_FMT "/" STR_FMT "]}\n", tier, STR_ARG(m->provider), STR_ARG(m->name));
+    if (m)
+        buf_printf(out, "  %s: {targets: [" STR_FMT "/" STR_FMT "]}\n", tier, STR_ARG(m->provider),
+                   STR_ARG(m->name));
 }
 
 void analysis_yaml(const struct analysis *a, buf *out) {
     const struct model *m = main_model(a);
     const struct provider_kind *k = m ? provider_kind_find(m->provider) : NULL;
     if (!m || !k) return;
-    buf_printf(out, "# Made by dray analyze from your logs. Start with mode: observe, compare, then switch to route.\n"
-                    "mode: observe\nreroute: always\nproviders:\n");
-    if (k->key_env) buf_printf(out, "  %s: {kind: %s, api_key: \"${%s}\"}\n", k->name, k->name, k->key_env);
-    else buf_printf(out, "  %s: {kind: %s}\n", k->name, k->name);
+    buf_printf(out,
+               "# Made by dray analyze from your logs. Start with mode: observe, compare, then switch to route.\n"
+               "mode: observe\nreroute: always\nproviders:\n");
+    if (k->key_env)
+        buf_printf(out, "  %s: {kind: %s, api_key: \"${%s}\"}\n", k->name, k->name, k->key_env);
+    else
+        buf_printf(out, "  %s: {kind: %s}\n", k->name, k->name);
     buf_printf(out, "tiers:\n");
     yaml_tier(out, "light", m->light);
     yaml_tier(out, "mid", m->mid);
     yaml_tier(out, "frontier", m);
     buf_printf(out, "policy:\n"
                     "  - {name: high-stakes, when: {stakes: high}, use: frontier}\n"
-                    "  - {name: short-structured, when: {task: [classify, extract, summarize], input_tokens: \"< 2000\"}, use: light}\n"
+                    "  - {name: short-structured, when: {task: [classify, extract, summarize], input_tokens: \"< "
+                    "2000\"}, use: light}\n"
                     "  - {name: hard-work, when: {task: [reason, plan, synthesize]}, use: frontier}\n"
                     "  - {name: ambiguous, when: {task: unknown}, use: frontier}\n"
                     "  - {name: default, use: mid}\n"

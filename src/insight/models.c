@@ -42,18 +42,30 @@ struct models {
 static const struct {
     str says, is;
 } aliases[] = {
-    {STR_INIT("google"), STR_INIT("gemini")},        {STR_INIT("gcp.gemini"), STR_INIT("gemini")},
-    {STR_INIT("gcp.gen_ai"), STR_INIT("gemini")},    {STR_INIT("gcp.vertex_ai"), STR_INIT("gemini")},
-    {STR_INIT("vertex"), STR_INIT("gemini")},        {STR_INIT("vertex_ai"), STR_INIT("gemini")},
-    {STR_INIT("mistralai"), STR_INIT("mistral")},    {STR_INIT("mistral_ai"), STR_INIT("mistral")},
-    {STR_INIT("x-ai"), STR_INIT("xai")},             {STR_INIT("x_ai"), STR_INIT("xai")},
-    {STR_INIT("azure_ai"), STR_INIT("azure")},       {STR_INIT("az.ai.openai"), STR_INIT("azure")},
-    {STR_INIT("azure.ai.openai"), STR_INIT("azure")}, {STR_INIT("azure.ai.inference"), STR_INIT("azure")},
-    {STR_INIT("together_ai"), STR_INIT("together")}, {STR_INIT("fireworks_ai"), STR_INIT("fireworks")},
-    {STR_INIT("aws.bedrock"), STR_INIT("bedrock")},  {STR_INIT("bedrock_converse"), STR_INIT("bedrock")},
-    {STR_INIT("moonshot_ai"), STR_INIT("moonshot")}, {STR_INIT("moonshotai"), STR_INIT("moonshot")},
-    {STR_INIT("qwen"), STR_INIT("alibaba")},         {STR_INIT("dashscope"), STR_INIT("alibaba")},
-    {STR_INIT("z-ai"), STR_INIT("zai")},             {STR_INIT("cohere_chat"), STR_INIT("cohere")},
+    {STR_INIT("google"), STR_INIT("gemini")},
+    {STR_INIT("gcp.gemini"), STR_INIT("gemini")},
+    {STR_INIT("gcp.gen_ai"), STR_INIT("gemini")},
+    {STR_INIT("gcp.vertex_ai"), STR_INIT("gemini")},
+    {STR_INIT("vertex"), STR_INIT("gemini")},
+    {STR_INIT("vertex_ai"), STR_INIT("gemini")},
+    {STR_INIT("mistralai"), STR_INIT("mistral")},
+    {STR_INIT("mistral_ai"), STR_INIT("mistral")},
+    {STR_INIT("x-ai"), STR_INIT("xai")},
+    {STR_INIT("x_ai"), STR_INIT("xai")},
+    {STR_INIT("azure_ai"), STR_INIT("azure")},
+    {STR_INIT("az.ai.openai"), STR_INIT("azure")},
+    {STR_INIT("azure.ai.openai"), STR_INIT("azure")},
+    {STR_INIT("azure.ai.inference"), STR_INIT("azure")},
+    {STR_INIT("together_ai"), STR_INIT("together")},
+    {STR_INIT("fireworks_ai"), STR_INIT("fireworks")},
+    {STR_INIT("aws.bedrock"), STR_INIT("bedrock")},
+    {STR_INIT("bedrock_converse"), STR_INIT("bedrock")},
+    {STR_INIT("moonshot_ai"), STR_INIT("moonshot")},
+    {STR_INIT("moonshotai"), STR_INIT("moonshot")},
+    {STR_INIT("qwen"), STR_INIT("alibaba")},
+    {STR_INIT("dashscope"), STR_INIT("alibaba")},
+    {STR_INIT("z-ai"), STR_INIT("zai")},
+    {STR_INIT("cohere_chat"), STR_INIT("cohere")},
     {STR_INIT("text-completion-openai"), STR_INIT("openai")},
 };
 
@@ -154,7 +166,8 @@ static bool list_load(struct models *m, const char *path, err *e) {
         l->price.version = str_from(m->version);
     }
     munmap(text, n);
-    return m->list_count > 0 || fail(e, "%s: no prices in it: an object of models with input_cost_per_token and so on is wanted", path);
+    return m->list_count > 0 ||
+           fail(e, "%s: no prices in it: an object of models with input_cost_per_token and so on is wanted", path);
 }
 
 /* ---- looking up ---- */
@@ -168,7 +181,9 @@ struct found {
 static bool try_name(struct models *m, str provider, str name, struct found *f) {
     if (m->list && name.n <= NAME_MAX_BYTES) {
         char both[NAME_MAX_BYTES + 72];
-        int n = provider.n && provider.n < 64 ? snprintf(both, sizeof both, STR_FMT "/" STR_FMT, STR_ARG(provider), STR_ARG(name)) : 0;
+        int n = provider.n && provider.n < 64
+                    ? snprintf(both, sizeof both, STR_FMT "/" STR_FMT, STR_ARG(provider), STR_ARG(name))
+                    : 0;
         const struct listed *l = n ? list_slot(m, (str){both, (size_t)n}) : NULL;
         if (!l || !l->key) l = list_slot(m, name);
         if (l->key) {
@@ -193,7 +208,9 @@ static str respell(struct models *m, str name, unsigned how) {
     size_t n = name.n;
     for (size_t i = 0; i < n; i++) {
         if (p[i] >= 'A' && p[i] <= 'Z') p[i] = (char)(p[i] + 32);
-        if (how & 1 && p[i] == '.' && i > 0 && i + 1 < n && p[i - 1] >= '0' && p[i - 1] <= '9' && p[i + 1] >= '0' && p[i + 1] <= '9') p[i] = '-';
+        if (how & 1 && p[i] == '.' && i > 0 && i + 1 < n && p[i - 1] >= '0' && p[i - 1] <= '9' &&
+            p[i + 1] >= '0' && p[i + 1] <= '9')
+            p[i] = '-';
         if (p[i] == '@' || p[i] == ':') n = i;
     }
     str s = {p, n};
@@ -211,12 +228,18 @@ static bool try_spellings(struct models *m, str provider, str name, struct found
 }
 
 static bool peel(struct models *m, str *provider, str *name) {
-    static const str heads[] = {STR_INIT("models/"), STR_INIT("publishers/google/models/"), STR_INIT("us."), STR_INIT("eu."), STR_INIT("apac."),
-                                STR_INIT("global."), STR_INIT("~")};
+    static const str heads[] = {STR_INIT("models/"), STR_INIT("publishers/google/models/"),
+                                STR_INIT("us."),     STR_INIT("eu."),
+                                STR_INIT("apac."),   STR_INIT("global."),
+                                STR_INIT("~")};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         if (str_starts(*name, heads[i])) return *name = str_skip(*name, heads[i].n), true;
     ptrdiff_t at = str_chr(*name, '/');
-    if (at <= 0) at = str_starts(*name, STR("anthropic.")) || str_starts(*name, STR("meta.")) || str_starts(*name, STR("amazon.")) ? str_chr(*name, '.') : 0;
+    if (at <= 0)
+        at = str_starts(*name, STR("anthropic.")) || str_starts(*name, STR("meta.")) ||
+                     str_starts(*name, STR("amazon."))
+                 ? str_chr(*name, '.')
+                 : 0;
     if (at <= 0) return false;
     str head = provider_name(m, str_take(*name, (size_t)at));
     *name = str_skip(*name, (size_t)at + 1);
@@ -247,7 +270,8 @@ static const struct price *batch_price(struct models *m, const struct price *p) 
     *b = *p;
     for (unsigned c = 0; c < USAGE_CLASSES; c++) {
         int64_t list = p->rate[SERVICE_DEFAULT][c];
-        if (b->rate[SERVICE_BATCH][c] == PRICE_UNKNOWN && list != PRICE_UNKNOWN) b->rate[SERVICE_BATCH][c] = (list + 1) / 2;
+        if (b->rate[SERVICE_BATCH][c] == PRICE_UNKNOWN && list != PRICE_UNKNOWN)
+            b->rate[SERVICE_BATCH][c] = (list + 1) / 2;
     }
     return b;
 }

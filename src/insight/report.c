@@ -17,13 +17,14 @@ const char *report_count(char out[32], uint64_t n) {
 /* Two decimals from a dollar on, else three significant digits. */
 const char *report_money(char out[40], int64_t nano) {
     char whole[32];
-    uint64_t n = nano < 0 ? (uint64_t)-(nano + 1) + 1 : (uint64_t)nano;
+    uint64_t n = nano < 0 ? (uint64_t) - (nano + 1) + 1 : (uint64_t)nano;
     const char *sign = nano < 0 ? "-" : "";
     if (n == 0) {
         snprintf(out, 40, "$0");
     } else if (n >= 1000000000u) {
         n += 5000000u;
-        snprintf(out, 40, "%s$%s.%02u", sign, report_count(whole, n / 1000000000u), (unsigned)(n / 10000000u % 100));
+        snprintf(out, 40, "%s$%s.%02u", sign, report_count(whole, n / 1000000000u),
+                 (unsigned)(n / 10000000u % 100));
     } else {
         int places = 2;
         for (uint64_t x = 100000000u; n < x && places < 8; x /= 10) places++;
@@ -34,10 +35,14 @@ const char *report_money(char out[40], int64_t nano) {
 
 unsigned report_breakdowns(const struct analysis *a, struct breakdown out[BREAKDOWNS_MAX]) {
     const struct breakdown all[] = {
-        {"by_model", "Models", "model", &a->by_model, false}, {"by_key", "Keys", "key", &a->by_key, false},
-        {"by_user", "Users", "user", &a->by_user, false},     {"by_team", "Teams", "team", &a->by_team, false},
-        {"by_tag", "Tags", "tag", &a->by_tag, false},         {"by_day", "Days", "day", &a->by_day, true},
-        {"by_rule", "Rules", "rule", &a->by_rule, false},     {"by_format", "Formats", "format", &a->by_format, false},
+        {"by_model", "Models", "model", &a->by_model, false},
+        {"by_key", "Keys", "key", &a->by_key, false},
+        {"by_user", "Users", "user", &a->by_user, false},
+        {"by_team", "Teams", "team", &a->by_team, false},
+        {"by_tag", "Tags", "tag", &a->by_tag, false},
+        {"by_day", "Days", "day", &a->by_day, true},
+        {"by_rule", "Rules", "rule", &a->by_rule, false},
+        {"by_format", "Formats", "format", &a->by_format, false},
     };
     unsigned n = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -74,7 +79,8 @@ bool report_sample(const struct report *r, const struct template *t, char *out, 
     return n > 0;
 }
 
-static void say(void (*each)(void *, const char *), void *ctx, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void say(void (*each)(void *, const char *), void *ctx, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void say(void (*each)(void *, const char *), void *ctx, const char *fmt, ...) {
     char text[700];
     va_list ap;
@@ -89,43 +95,65 @@ static void notes_unknown(const struct report *r, void (*each)(void *, const cha
     char m[40], n[32];
     uint64_t calls = a->all.calls - a->aggregates.calls;
     if (a->all.unknown)
-        say(each, ctx, "The cost of %s calls is unknown (no price, or no tokens); they are in no sum of money. Logged for them: %s.",
+        say(each, ctx,
+            "The cost of %s calls is unknown (no price, or no tokens); they are in no sum of money. Logged for "
+            "them: %s.",
             report_count(n, a->all.unknown), report_money(m, a->logged_unpriced));
     if (calls && a->with_text < calls)
-        say(each, ctx, "%s calls have no text in the log: what they asked for is unknown unless the log labels it, and they stay where they are.",
+        say(each, ctx,
+            "%s calls have no text in the log: what they asked for is unknown unless the log labels it, and they "
+            "stay where they are.",
             report_count(n, calls - a->with_text));
     if (a->ambiguous)
-        say(each, ctx, "%s calls with text were not recognised as any task; they stay where they are and cost %s. Labels or hints shrink them.",
+        say(each, ctx,
+            "%s calls with text were not recognised as any task; they stay where they are and cost %s. Labels or "
+            "hints shrink them.",
             report_count(n, a->ambiguous), report_money(m, a->ambiguous_cost));
     if (a->estimated)
-        say(each, ctx, "Tokens of %s calls were estimated from their text (mean error about 6 %% per text), missing answers by what such tasks usually give.",
+        say(each, ctx,
+            "Tokens of %s calls were estimated from their text (mean error about 6 %% per text), missing answers "
+            "by what such tasks usually give.",
             report_count(n, a->estimated));
     if (a->failed.calls)
-        say(each, ctx, "%s calls failed; where the log gives them tokens they are priced too (%s), although providers seldom bill them.",
+        say(each, ctx,
+            "%s calls failed; where the log gives them tokens they are priced too (%s), although providers seldom "
+            "bill them.",
             report_count(n, a->failed.calls), report_money(m, a->failed.cost));
     if (a->aggregates.calls || (a->all.calls == 0 && a->all.input))
-        say(each, ctx, "Sums over calls (usage exports) are counted and priced, but single calls can't be classified from such a file.");
+        say(each, ctx,
+            "Sums over calls (usage exports) are counted and priced, but single calls can't be classified from "
+            "such a file.");
     if (keyset_overflow(a->keys))
-        say(each, ctx, "More than %s different keys: further repeats are found by a sketch that is wrong with probability %.4f.",
+        say(each, ctx,
+            "More than %s different keys: further repeats are found by a sketch that is wrong with probability "
+            "%.4f.",
             report_count(n, KEYSET_EXACT_MAX), keyset_error(a->keys));
     if (a->untracked)
-        say(each, ctx, "%s calls belong to templates beyond the first %s and are not in the list of templates.", report_count(n, a->untracked),
-            "1,000,000");
+        say(each, ctx, "%s calls belong to templates beyond the first %s and are not in the list of templates.",
+            report_count(n, a->untracked), "1,000,000");
 }
 
 void report_notes(const struct report *r, void (*each)(void *ctx, const char *sentence), void *ctx) {
     const struct analysis *a = r->a;
     char m[40], n[32];
     if (r->k->saved_high > 0) {
-        say(each, ctx, "Upper end of the saving: the same tokens at the other model's prices. Lower end: its answers are %d %% longer, the discount for "
-                       "cached input is lost, and %d %% of the moved calls are asked again where they were.", ASSUME_LONGER, ASSUME_REDONE);
-        say(each, ctx, "Quality is not measured by this report: a log has no scores. Measure it in mode: observe or with dray calibrate before moving more "
-                       "than simple work.");
+        say(each, ctx,
+            "Upper end of the saving: the same tokens at the other model's prices. Lower end: its answers are %d "
+            "%% longer, the discount for "
+            "cached input is lost, and %d %% of the moved calls are asked again where they were.",
+            ASSUME_LONGER, ASSUME_REDONE);
+        say(each, ctx,
+            "Quality is not measured by this report: a log has no scores. Measure it in mode: observe or with "
+            "dray calibrate before moving more "
+            "than simple work.");
     }
     if (a->dearer_calls)
-        say(each, ctx, "The policy would send %s calls to a dearer model than they used (%s more)%s.", report_count(n, a->dearer_calls),
-            report_money(m, a->dearer), a->o.router ? "; that is in the cost with routing" : "; that is left out here, they stay where they are");
+        say(each, ctx, "The policy would send %s calls to a dearer model than they used (%s more)%s.",
+            report_count(n, a->dearer_calls), report_money(m, a->dearer),
+            a->o.router ? "; that is in the cost with routing"
+                        : "; that is left out here, they stay where they are");
     if (a->compared && a->problems.kind[LOG_COST_DIFFERS].count)
-        say(each, ctx, "Costs here are tokens × price; the log's own costs differ for %s calls.", report_count(n, a->problems.kind[LOG_COST_DIFFERS].count));
+        say(each, ctx, "Costs here are tokens × price; the log's own costs differ for %s calls.",
+            report_count(n, a->problems.kind[LOG_COST_DIFFERS].count));
     notes_unknown(r, each, ctx);
 }

@@ -9,8 +9,10 @@
 
 static void nano(jw *w, const char *key, int64_t v) {
     jw_key(w, key);
-    if (v == COST_UNKNOWN) jw_null(w);
-    else jw_nano(w, v);
+    if (v == COST_UNKNOWN)
+        jw_null(w);
+    else
+        jw_nano(w, v);
 }
 static void count(jw *w, const char *key, uint64_t v) {
     jw_key(w, key);
@@ -26,8 +28,10 @@ static void real(jw *w, const char *key, double v) {
 }
 static void text(jw *w, const char *key, const char *v) {
     jw_key(w, key);
-    if (v) jw_string(w, str_from(v));
-    else jw_null(w);
+    if (v)
+        jw_string(w, str_from(v));
+    else
+        jw_null(w);
 }
 static void model(jw *w, const char *key, const struct model *m) {
     jw_key(w, key);
@@ -36,14 +40,17 @@ static void model(jw *w, const char *key, const struct model *m) {
         return;
     }
     char name[300];
-    int n = snprintf(name, sizeof name, "%.*s%s%.*s", (int)m->provider.n, m->provider.p, m->provider.n ? "/" : "", (int)(m->name.n > 200 ? 200 : m->name.n), m->name.p);
+    int n = snprintf(name, sizeof name, "%.*s%s%.*s", (int)m->provider.n, m->provider.p, m->provider.n ? "/" : "",
+                     (int)(m->name.n > 200 ? 200 : m->name.n), m->name.p);
     jw_string(w, (str){name, (size_t)n});
 }
 static void stamp(jw *w, const char *key, uint64_t us) {
     char iso[28];
     jw_key(w, key);
-    if (us) clock_iso(iso, us), jw_string(w, str_from(iso));
-    else jw_null(w);
+    if (us)
+        clock_iso(iso, us), jw_string(w, str_from(iso));
+    else
+        jw_null(w);
 }
 
 static void sums(jw *w, const struct sums *s) {
@@ -66,7 +73,8 @@ static void head(jw *w, const struct report *r) {
     count(w, "aggregate_calls", a->aggregates.calls);
     number(w, "input_tokens", a->all.input);
     number(w, "cached_input_tokens", a->all.cached);
-    number(w, "cache_write_tokens", a->units_by_class[USAGE_CACHE_WRITE_5M] + a->units_by_class[USAGE_CACHE_WRITE_1H]);
+    number(w, "cache_write_tokens",
+           a->units_by_class[USAGE_CACHE_WRITE_5M] + a->units_by_class[USAGE_CACHE_WRITE_1H]);
     number(w, "output_tokens", a->all.output);
     number(w, "reasoning_tokens", a->units_by_class[USAGE_REASONING]);
     nano(w, "cost", a->all.cost);
@@ -138,7 +146,8 @@ static void routing(jw *w, const struct report *r) {
 }
 
 static void breakdown_json(jw *w, const struct breakdown *b) {
-    uint32_t row[REPORT_ROWS], n = b->by_name ? tally_by_name(b->t, row, REPORT_ROWS) : tally_top(b->t, row, REPORT_ROWS);
+    uint32_t row[REPORT_ROWS],
+        n = b->by_name ? tally_by_name(b->t, row, REPORT_ROWS) : tally_top(b->t, row, REPORT_ROWS);
     jw_key(w, b->name);
     jw_array(w);
     for (uint32_t i = 0; i < n; i++) {
@@ -331,7 +340,8 @@ void report_json(const struct report *r, buf *out) {
 
 static void csv_text(buf *out, str s) {
     bool plain = true;
-    for (size_t i = 0; i < s.n; i++) plain = plain && s.p[i] != ',' && s.p[i] != '"' && s.p[i] != '\n' && s.p[i] != '\r';
+    for (size_t i = 0; i < s.n; i++)
+        plain = plain && s.p[i] != ',' && s.p[i] != '"' && s.p[i] != '\n' && s.p[i] != '\r';
     /* a spreadsheet must not take a name for a formula */
     bool formula = s.n && (s.p[0] == '=' || s.p[0] == '+' || s.p[0] == '-' || s.p[0] == '@');
     if (plain && !formula) {
@@ -353,14 +363,15 @@ static void csv_row(buf *out, const char *section, str name, const struct sums *
     buf_strz(out, section);
     buf_char(out, ',');
     csv_text(out, name);
-    buf_printf(out, ",%llu,%lld,%lld,%lld,%.*s,%.*s,%llu,%llu,%llu\r\n", (unsigned long long)s->calls, (long long)s->input,
-               (long long)s->cached, (long long)s->output, (int)nc, cost, (int)nr, routed, (unsigned long long)s->unknown,
-               (unsigned long long)s->simple, (unsigned long long)s->moved);
+    buf_printf(out, ",%llu,%lld,%lld,%lld,%.*s,%.*s,%llu,%llu,%llu\r\n", (unsigned long long)s->calls,
+               (long long)s->input, (long long)s->cached, (long long)s->output, (int)nc, cost, (int)nr, routed,
+               (unsigned long long)s->unknown, (unsigned long long)s->simple, (unsigned long long)s->moved);
 }
 
 void report_csv(const struct report *r, buf *out) {
     const struct analysis *a = r->a;
-    buf_strz(out, "section,name,calls,input_tokens,cached_input_tokens,output_tokens,cost,routed_cost,cost_unknown_calls,simple_calls,moved_calls\r\n");
+    buf_strz(out, "section,name,calls,input_tokens,cached_input_tokens,output_tokens,cost,routed_cost,cost_"
+                  "unknown_calls,simple_calls,moved_calls\r\n");
     csv_row(out, "total", STR("all"), &a->all);
     for (unsigned t = 0; t < TASK_COUNT; t++)
         if (a->task[t].calls) csv_row(out, "task", str_from(task_name((enum task)t)), &a->task[t]);
@@ -370,8 +381,10 @@ void report_csv(const struct report *r, buf *out) {
     unsigned n = report_breakdowns(a, b);
     uint32_t *row = xmalloc(sizeof *row * (TALLY_MAX + 1));
     for (unsigned i = 0; i < n; i++) {
-        uint32_t rows = b[i].by_name ? tally_by_name(b[i].t, row, TALLY_MAX + 1) : tally_top(b[i].t, row, TALLY_MAX + 1);
-        for (uint32_t k = 0; k < rows; k++) csv_row(out, b[i].of, b[i].t->row[row[k]].name, &b[i].t->row[row[k]].s);
+        uint32_t rows =
+            b[i].by_name ? tally_by_name(b[i].t, row, TALLY_MAX + 1) : tally_top(b[i].t, row, TALLY_MAX + 1);
+        for (uint32_t k = 0; k < rows; k++)
+            csv_row(out, b[i].of, b[i].t->row[row[k]].name, &b[i].t->row[row[k]].s);
     }
     free(row);
 }

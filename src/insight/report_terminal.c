@@ -40,8 +40,10 @@ static void wrap(struct paper *p, const char *mark, const char *s) {
             chars += ((unsigned char)rest.p[bytes] & 0xC0) != 0x80;
         }
         size_t take = bytes == rest.n && chars <= room ? rest.n : cut ? cut : bytes;
-        if (first) buf_strz(p->out, mark);
-        else buf_printf(p->out, "%*s", (int)indent, "");
+        if (first)
+            buf_strz(p->out, mark);
+        else
+            buf_printf(p->out, "%*s", (int)indent, "");
         buf_str(p->out, str_take(rest, take));
         buf_char(p->out, '\n');
         rest = str_skip(rest, take + (take < rest.n));
@@ -51,7 +53,14 @@ static void wrap(struct paper *p, const char *mark, const char *s) {
 
 /* A bar of `cells` for 0..1, in eighths of a cell. */
 static void bar(struct paper *p, double share, unsigned cells) {
-    static const char *const eighths[] = {"", "\xE2\x96\x8F", "\xE2\x96\x8E", "\xE2\x96\x8D", "\xE2\x96\x8C", "\xE2\x96\x8B", "\xE2\x96\x8A", "\xE2\x96\x89"};
+    static const char *const eighths[] = {"",
+                                          "\xE2\x96\x8F",
+                                          "\xE2\x96\x8E",
+                                          "\xE2\x96\x8D",
+                                          "\xE2\x96\x8C",
+                                          "\xE2\x96\x8B",
+                                          "\xE2\x96\x8A",
+                                          "\xE2\x96\x89"};
     if (share < 0) share = 0;
     if (share > 1) share = 1;
     unsigned n = (unsigned)(share * cells * 8 + 0.5);
@@ -85,16 +94,20 @@ static void line(struct paper *p, str name, const struct sums *s, int64_t most) 
     char n[32], m[40], m2[40];
     buf_strz(p->out, "  ");
     name_cell(p, name, name_width(p));
-    buf_printf(p->out, " %10s %11s", report_count(n, s->calls), s->cost == 0 && s->unknown ? "?" : report_money(m, s->cost));
-    if (p->width >= 72) buf_printf(p->out, " %11s  ", s->cost == 0 && s->unknown ? "?" : report_money(m2, s->routed));
+    buf_printf(p->out, " %10s %11s", report_count(n, s->calls),
+               s->cost == 0 && s->unknown ? "?" : report_money(m, s->cost));
+    if (p->width >= 72)
+        buf_printf(p->out, " %11s  ", s->cost == 0 && s->unknown ? "?" : report_money(m2, s->routed));
     unsigned used = 2 + name_width(p) + 22 + 1 + 14;
-    if (p->width > used + 8 && most > 0) bar(p, (double)s->cost / (double)most, p->width - used - 1 > 24 ? 24 : p->width - used - 1);
+    if (p->width > used + 8 && most > 0)
+        bar(p, (double)s->cost / (double)most, p->width - used - 1 > 24 ? 24 : p->width - used - 1);
     buf_char(p->out, '\n');
 }
 
 static void columns_head(struct paper *p, const char *of) {
     char text[128];
-    snprintf(text, sizeof text, "  %-*s %10s %11s%s", (int)name_width(p), of, "calls", "cost", p->width >= 72 ? "      routed" : "");
+    snprintf(text, sizeof text, "  %-*s %10s %11s%s", (int)name_width(p), of, "calls", "cost",
+             p->width >= 72 ? "      routed" : "");
     ink(p, DIM, text);
     buf_char(p->out, '\n');
 }
@@ -113,20 +126,24 @@ static void breakdown(struct paper *p, const struct breakdown *b) {
     }
 }
 
-static bool dearer(const struct sums *x, const struct sums *y, bool before) { return x->cost > y->cost || (x->cost == y->cost && before); }
+static bool dearer(const struct sums *x, const struct sums *y, bool before) {
+    return x->cost > y->cost || (x->cost == y->cost && before);
+}
 
 static void tasks(struct paper *p) {
     const struct analysis *a = p->r->a;
     int64_t most = 0;
     unsigned n = 0;
-    for (unsigned t = 0; t < TASK_COUNT; t++) n += a->task[t].calls > 0, most = a->task[t].cost > most ? a->task[t].cost : most;
+    for (unsigned t = 0; t < TASK_COUNT; t++)
+        n += a->task[t].calls > 0, most = a->task[t].cost > most ? a->task[t].cost : most;
     if (n == 0) return;
     heading(p, "Tasks");
     columns_head(p, "task");
     for (unsigned done = 0; done < n; done++) { /* dearest first */
         for (unsigned t = 0; t < TASK_COUNT; t++) {
             unsigned rank = 0;
-            for (unsigned u = 0; u < TASK_COUNT; u++) rank += a->task[u].calls && dearer(&a->task[u], &a->task[t], u < t);
+            for (unsigned u = 0; u < TASK_COUNT; u++)
+                rank += a->task[u].calls && dearer(&a->task[u], &a->task[t], u < t);
             if (a->task[t].calls && rank == done) line(p, str_from(task_name((enum task)t)), &a->task[t], most);
         }
     }
@@ -151,7 +168,8 @@ static void saving_line(struct paper *p, const char *label, int64_t cost, const 
 }
 
 static const char *full_name(char out[200], const struct model *m) {
-    snprintf(out, 200, "%.*s/%.*s", (int)(m->provider.n > 60 ? 60 : m->provider.n), m->provider.p, (int)(m->name.n > 120 ? 120 : m->name.n), m->name.p);
+    snprintf(out, 200, "%.*s/%.*s", (int)(m->provider.n > 60 ? 60 : m->provider.n), m->provider.p,
+             (int)(m->name.n > 120 ? 120 : m->name.n), m->name.p);
     return out;
 }
 
@@ -161,15 +179,21 @@ static void routing(struct paper *p) {
     char m[40], n[32], who[200], text[520];
     if (a->movable_cost == 0) return;
     heading(p, "With routing");
-    buf_printf(p->out, "  %s of %s calls would go to a cheaper model; the same work would cost %s.\n", report_count(n, a->all.moved),
-               report_count(text, a->all.calls - a->aggregates.calls), report_money(m, k->routed));
+    buf_printf(p->out, "  %s of %s calls would go to a cheaper model; the same work would cost %s.\n",
+               report_count(n, a->all.moved), report_count(text, a->all.calls - a->aggregates.calls),
+               report_money(m, k->routed));
     saving_line(p, "against what was asked for", a->all.cost, "");
     if (k->single) saving_line(p, "against one cheaper model", k->single_cost, full_name(who, k->single));
-    if (k->frontier_cost != COST_UNKNOWN) saving_line(p, "against all frontier", k->frontier_cost, full_name(who, k->frontier));
-    if (k->baseline && k->baseline_cost != COST_UNKNOWN) saving_line(p, "against --baseline", k->baseline_cost, full_name(who, k->baseline));
+    if (k->frontier_cost != COST_UNKNOWN)
+        saving_line(p, "against all frontier", k->frontier_cost, full_name(who, k->frontier));
+    if (k->baseline && k->baseline_cost != COST_UNKNOWN)
+        saving_line(p, "against --baseline", k->baseline_cost, full_name(who, k->baseline));
     if (k->single && k->single_cost < k->routed) {
-        snprintf(text, sizeof text, "%s for everything would be cheaper than routing. Routing only wins where its answers to the hard calls are worth less "
-                 "than the difference.", full_name(who, k->single));
+        snprintf(text, sizeof text,
+                 "%s for everything would be cheaper than routing. Routing only wins where its answers to the "
+                 "hard calls are worth less "
+                 "than the difference.",
+                 full_name(who, k->single));
         wrap(p, "  ! ", text);
     }
     const struct move *move[REPORT_TOP];
@@ -179,11 +203,13 @@ static void routing(struct paper *p) {
         for (uint32_t i = 0; i < count; i++) {
             char from[200], to[200], low[40], high[40];
             full_name(to, move[i]->to);
-            const char *short_to = str_eq(move[i]->from->provider, move[i]->to->provider) ? strchr(to, '/') + 1 : to;
+            const char *short_to =
+                str_eq(move[i]->from->provider, move[i]->to->provider) ? strchr(to, '/') + 1 : to;
             snprintf(text, sizeof text, "%s \xE2\x86\x92 %s", full_name(from, move[i]->from), short_to);
             buf_strz(p->out, "  ");
             name_cell(p, str_from(text), p->width > 110 ? 64 : p->width > 90 ? 50 : 40);
-            buf_printf(p->out, " %9s calls  saves %s to %s  [%s]\n", report_count(n, move[i]->calls), report_money(low, move[i]->then - move[i]->worst),
+            buf_printf(p->out, " %9s calls  saves %s to %s  [%s]\n", report_count(n, move[i]->calls),
+                       report_money(low, move[i]->then - move[i]->worst),
                        report_money(high, move[i]->then - move[i]->now), move[i]->rule);
         }
     }
@@ -195,17 +221,24 @@ static void other_savings(struct paper *p) {
     if (a->repeats + a->prefix_calls + a->batch_calls == 0) return;
     heading(p, "What else would save");
     if (a->repeats) {
-        snprintf(text, sizeof text, "Exact cache: %s calls repeat an earlier prompt to the same model: up to %s.", report_count(n, a->repeats), report_money(m, a->repeats_cost));
+        snprintf(text, sizeof text, "Exact cache: %s calls repeat an earlier prompt to the same model: up to %s.",
+                 report_count(n, a->repeats), report_money(m, a->repeats_cost));
         wrap(p, "  - ", text);
     }
     if (a->prefix_calls) {
-        snprintf(text, sizeof text, "Prompt caching: %s calls share a system prompt of %d tokens or more used within the hour before; %s uncached tokens, up to %s.",
-                 report_count(n, a->prefix_calls), PREFIX_TOKENS, report_count(n2, a->prefix_tokens), report_money(m, a->prefix_saving));
+        snprintf(text, sizeof text,
+                 "Prompt caching: %s calls share a system prompt of %d tokens or more used within the hour "
+                 "before; %s uncached tokens, up to %s.",
+                 report_count(n, a->prefix_calls), PREFIX_TOKENS, report_count(n2, a->prefix_tokens),
+                 report_money(m, a->prefix_saving));
         wrap(p, "  - ", text);
     }
     if (a->batch_calls) {
-        snprintf(text, sizeof text, "Batch prices: %s calls look as if nobody waited for them (%s spent): up to %s, if they can wait up to a day.",
-                 report_count(n, a->batch_calls), report_money(m, a->batch_cost), report_money(m2, a->batch_saving));
+        snprintf(text, sizeof text,
+                 "Batch prices: %s calls look as if nobody waited for them (%s spent): up to %s, if they can wait "
+                 "up to a day.",
+                 report_count(n, a->batch_calls), report_money(m, a->batch_cost),
+                 report_money(m2, a->batch_saving));
         wrap(p, "  - ", text);
     }
 }
@@ -217,8 +250,9 @@ static void templates(struct paper *p) {
     heading(p, "Most expensive prompt templates");
     for (uint32_t i = 0; i < count; i++) {
         char n[32], m[40], each[40], sample[SAMPLE_BYTES * 3], who[200];
-        buf_printf(p->out, "  %016llx  %-10s %9s calls %10s  %s each  %s\n", (unsigned long long)t[i]->hash, task_name((enum task)t[i]->task),
-                   report_count(n, t[i]->calls), report_money(m, t[i]->cost), report_money(each, t[i]->cost / t[i]->calls),
+        buf_printf(p->out, "  %016llx  %-10s %9s calls %10s  %s each  %s\n", (unsigned long long)t[i]->hash,
+                   task_name((enum task)t[i]->task), report_count(n, t[i]->calls), report_money(m, t[i]->cost),
+                   report_money(each, t[i]->cost / t[i]->calls),
                    full_name(who, models_at(p->r->a->models, t[i]->model)));
         if (report_sample(p->r, t[i], sample, sizeof sample)) wrap(p, "      ", sample);
     }
@@ -230,15 +264,18 @@ static void logged(struct paper *p) {
     char m[40], m2[40], n[32];
     if (a->compared == 0) return;
     heading(p, "Logged cost");
-    buf_printf(p->out, "  The log says %s for %s calls; tokens \xC3\x97 price gives %s.\n", report_money(m, a->logged_compared), report_count(n, a->compared),
+    buf_printf(p->out, "  The log says %s for %s calls; tokens \xC3\x97 price gives %s.\n",
+               report_money(m, a->logged_compared), report_count(n, a->compared),
                report_money(m2, a->computed_compared));
     for (unsigned i = 0; i < COST_REASONS_COUNT; i++)
         if (a->reason[i].calls)
-            buf_printf(p->out, "  %9s calls %11s logged %11s computed: %s\n", report_count(n, a->reason[i].calls), report_money(m, a->reason[i].logged),
-                       report_money(m2, a->reason[i].computed), cost_reason_text((enum cost_reason)i));
+            buf_printf(p->out, "  %9s calls %11s logged %11s computed: %s\n", report_count(n, a->reason[i].calls),
+                       report_money(m, a->reason[i].logged), report_money(m2, a->reason[i].computed),
+                       cost_reason_text((enum cost_reason)i));
     for (uint32_t i = 0; i < a->outliers; i++)
-        buf_printf(p->out, "  ! %s:%llu logged %s, computed %s\n", a->outlier[i].file, (unsigned long long)a->outlier[i].line,
-                   report_money(m, a->outlier[i].logged), report_money(m2, a->outlier[i].computed));
+        buf_printf(p->out, "  ! %s:%llu logged %s, computed %s\n", a->outlier[i].file,
+                   (unsigned long long)a->outlier[i].line, report_money(m, a->outlier[i].logged),
+                   report_money(m2, a->outlier[i].computed));
 }
 
 static void problems(struct paper *p) {
@@ -250,8 +287,9 @@ static void problems(struct paper *p) {
         if (count == 0) continue;
         if (!any) heading(p, "What is wrong with the logs");
         any = true;
-        snprintf(text, sizeof text, "%s %s; first %s:%llu", report_count(n, count), log_problem_text((enum log_problem)i),
-                 q->kind[i].first[0].file, (unsigned long long)q->kind[i].first[0].line);
+        snprintf(text, sizeof text, "%s %s; first %s:%llu", report_count(n, count),
+                 log_problem_text((enum log_problem)i), q->kind[i].first[0].file,
+                 (unsigned long long)q->kind[i].first[0].line);
         wrap(p, "  - ", text);
     }
 }
@@ -265,23 +303,30 @@ static void head(struct paper *p) {
     wrap(p, "", k->text);
     if (k->saved_high > 0) {
         char low[40], high[40];
-        snprintf(text, sizeof text, "Routing would save %s to %s of %s (%d %% to %d %%).", report_money(low, k->saved_low), report_money(high, k->saved_high),
-                 report_money(m, a->all.cost), (int)(100.0 * (double)k->saved_low / (double)a->all.cost), (int)(100.0 * (double)k->saved_high / (double)a->all.cost + 0.5));
+        snprintf(text, sizeof text, "Routing would save %s to %s of %s (%d %% to %d %%).",
+                 report_money(low, k->saved_low), report_money(high, k->saved_high), report_money(m, a->all.cost),
+                 (int)(100.0 * (double)k->saved_low / (double)a->all.cost),
+                 (int)(100.0 * (double)k->saved_high / (double)a->all.cost + 0.5));
         if (p->colour) buf_strz(p->out, inks[GREEN]);
         wrap(p, "", text);
         if (p->colour) buf_strz(p->out, "\033[0m");
     }
     heading(p, "Calls");
-    snprintf(text, sizeof text, "%s calls (%s failed), %s input tokens (%s of them cached), %s output tokens: %s%s", report_count(n, a->all.calls),
-             report_count((char[32]){0}, a->failed.calls), report_count(in, (uint64_t)a->all.input), report_count(cached, (uint64_t)a->all.cached),
-             report_count(out, (uint64_t)a->all.output), report_money(m, a->all.cost), a->all.unknown ? " where the price is known" : "");
+    snprintf(text, sizeof text,
+             "%s calls (%s failed), %s input tokens (%s of them cached), %s output tokens: %s%s",
+             report_count(n, a->all.calls), report_count((char[32]){0}, a->failed.calls),
+             report_count(in, (uint64_t)a->all.input), report_count(cached, (uint64_t)a->all.cached),
+             report_count(out, (uint64_t)a->all.output), report_money(m, a->all.cost),
+             a->all.unknown ? " where the price is known" : "");
     wrap(p, "  ", text);
     if (a->first_us) {
         clock_iso(first, a->first_us);
         clock_iso(last, a->last_us);
         buf_printf(p->out, "  %.16s to %.16s UTC; prices: %s\n", first, last, models_price_version(a->models));
     }
-    if (a->timed) buf_printf(p->out, "  mean duration %.1f s over %s calls\n", (double)a->duration_us / (double)a->timed / 1e6, report_count(n, a->timed));
+    if (a->timed)
+        buf_printf(p->out, "  mean duration %.1f s over %s calls\n",
+                   (double)a->duration_us / (double)a->timed / 1e6, report_count(n, a->timed));
 }
 
 void report_terminal(const struct report *r, unsigned width, bool colour, buf *out) {
@@ -298,5 +343,7 @@ void report_terminal(const struct report *r, unsigned width, bool colour, buf *o
     problems(&p);
     heading(&p, "What this rests on");
     report_notes(r, note, &p);
-    buf_strz(out, "\n  --html FILE writes this as a page, --config FILE a dray.yaml that does it, --json everything.\n");
+    buf_strz(
+        out,
+        "\n  --html FILE writes this as a page, --config FILE a dray.yaml that does it, --json everything.\n");
 }

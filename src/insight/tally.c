@@ -36,7 +36,8 @@ void tally_free(struct tally *t) {
 
 static uint32_t *probe(const struct tally *t, uint64_t key, str name) {
     uint32_t i = (uint32_t)(key >> 11) & (t->slots - 1);
-    while (t->slot[i] && !(t->row[t->slot[i] - 1].key == key && str_eq(t->row[t->slot[i] - 1].name, name))) i = (i + 1) & (t->slots - 1);
+    while (t->slot[i] && !(t->row[t->slot[i] - 1].key == key && str_eq(t->row[t->slot[i] - 1].name, name)))
+        i = (i + 1) & (t->slots - 1);
     return &t->slot[i];
 }
 
@@ -76,7 +77,8 @@ static int by_name(const void *a, const void *b, void *rows) {
     return str_cmp(r[*(const uint32_t *)a].name, r[*(const uint32_t *)b].name);
 }
 
-static uint32_t sorted(const struct tally *t, uint32_t *out, uint32_t max, int (*order)(const void *, const void *, void *)) {
+static uint32_t sorted(const struct tally *t, uint32_t *out, uint32_t max,
+                       int (*order)(const void *, const void *, void *)) {
     uint32_t *all = xmalloc(sizeof *all * (t->count + 1));
     for (uint32_t i = 0; i < t->count; i++) all[i] = i;
     if (t->count) qsort_r(all, t->count, sizeof *all, order, t->row);

@@ -11,9 +11,9 @@ enum { TALLY_MAX = 20000 }; /* names of one breakdown; further ones are summed a
 struct sums {
     uint64_t calls;
     int64_t input, cached, output;
-    int64_t cost;         /* of the calls whose price is known */
-    uint64_t unknown;     /* calls whose cost isn't */
-    int64_t routed;       /* what the same calls would cost with routing */
+    int64_t cost;     /* of the calls whose price is known */
+    uint64_t unknown; /* calls whose cost isn't */
+    int64_t routed;   /* what the same calls would cost with routing */
     uint64_t simple, moved;
     uint64_t timed, duration_us;
 };

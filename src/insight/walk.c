@@ -84,10 +84,14 @@ static void add_part(struct walk *w, enum role role, jval part, unsigned depth) 
     jval v, type = {.type = J_NONE}, text = {.type = J_NONE}, content = {.type = J_NONE};
     str key;
     while (lazy_next(&it, &key, &v)) {
-        if (str_eq(key, STR("type"))) type = v;
-        else if (str_eq(key, STR("text")) || str_eq(key, STR("refusal"))) text = v;
-        else if (str_eq(key, STR("content"))) content = v;
-        else if (str_eq(key, STR("inlineData")) || str_eq(key, STR("inline_data")) || str_eq(key, STR("fileData"))) {
+        if (str_eq(key, STR("type")))
+            type = v;
+        else if (str_eq(key, STR("text")) || str_eq(key, STR("refusal")))
+            text = v;
+        else if (str_eq(key, STR("content")))
+            content = v;
+        else if (str_eq(key, STR("inlineData")) || str_eq(key, STR("inline_data")) ||
+                 str_eq(key, STR("fileData"))) {
             jval mime = lazy_get(v, STR("mimeType"));
             if (mime.type == J_STRING) add_kind(w, mime.raw);
         } else if (str_eq(key, STR("image"))) {
@@ -109,8 +113,10 @@ static void add_content(struct walk *w, enum role role, jval content, unsigned d
     struct lazy_it it = lazy_iter(content);
     jval part;
     while (lazy_item(&it, &part)) {
-        if (part.type == J_STRING) add_text(w, role, part);
-        else add_part(w, role, part, depth);
+        if (part.type == J_STRING)
+            add_text(w, role, part);
+        else
+            add_part(w, role, part, depth);
     }
 }
 
@@ -138,13 +144,18 @@ static enum role role_of(str r) {
 
 static void add_message(struct walk *w, jval message) {
     struct lazy_it it = lazy_iter(message);
-    jval role = {.type = J_NONE}, content = {.type = J_NONE}, type = {.type = J_NONE}, output = {.type = J_NONE}, v;
+    jval role = {.type = J_NONE}, content = {.type = J_NONE}, type = {.type = J_NONE}, output = {.type = J_NONE},
+         v;
     str key;
     while (lazy_next(&it, &key, &v)) {
-        if (str_eq(key, STR("role"))) role = v;
-        else if (str_eq(key, STR("content")) || str_eq(key, STR("parts"))) content = v;
-        else if (str_eq(key, STR("type"))) type = v;
-        else if (str_eq(key, STR("output"))) output = v;
+        if (str_eq(key, STR("role")))
+            role = v;
+        else if (str_eq(key, STR("content")) || str_eq(key, STR("parts")))
+            content = v;
+        else if (str_eq(key, STR("type")))
+            type = v;
+        else if (str_eq(key, STR("output")))
+            output = v;
     }
     if (role.type == J_STRING || (content.type != J_NONE && type.type == J_NONE)) {
         enum role r = role.type == J_STRING ? role_of(role.raw) : ROLE_USER;
@@ -202,17 +213,24 @@ static void count_tools(struct facts *f, jval tools) {
 static void add_config(struct facts *f, jval request);
 
 static void add_member(struct facts *f, str key, jval v) {
-    static const str limits[] = {STR_INIT("max_tokens"), STR_INIT("max_completion_tokens"), STR_INIT("max_output_tokens"),
-                                 STR_INIT("maxOutputTokens"), STR_INIT("max_tokens_to_sample")};
+    static const str limits[] = {STR_INIT("max_tokens"), STR_INIT("max_completion_tokens"),
+                                 STR_INIT("max_output_tokens"), STR_INIT("maxOutputTokens"),
+                                 STR_INIT("max_tokens_to_sample")};
     int64_t n;
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (str_eq(key, limits[i]) && lazy_i64(v, &n) && n > 0 && n <= UINT32_MAX) f->output_tokens = (uint32_t)n;
-    if (str_eq(key, STR("tools")) || str_eq(key, STR("functions"))) count_tools(f, v);
-    else if (str_eq(key, STR("response_format"))) f->schema |= asks_schema(v);
-    else if (str_eq(key, STR("text"))) f->schema |= asks_schema(lazy_get(v, STR("format")));
-    else if (str_eq(key, STR("responseSchema")) || str_eq(key, STR("response_schema"))) f->schema |= lazy_present(v);
-    else if (str_eq(key, STR("stream"))) f->stream = v.type == J_TRUE;
-    else if (str_eq(key, STR("generationConfig")) || str_eq(key, STR("generation_config"))) add_config(f, v);
+    if (str_eq(key, STR("tools")) || str_eq(key, STR("functions")))
+        count_tools(f, v);
+    else if (str_eq(key, STR("response_format")))
+        f->schema |= asks_schema(v);
+    else if (str_eq(key, STR("text")))
+        f->schema |= asks_schema(lazy_get(v, STR("format")));
+    else if (str_eq(key, STR("responseSchema")) || str_eq(key, STR("response_schema")))
+        f->schema |= lazy_present(v);
+    else if (str_eq(key, STR("stream")))
+        f->stream = v.type == J_TRUE;
+    else if (str_eq(key, STR("generationConfig")) || str_eq(key, STR("generation_config")))
+        add_config(f, v);
 }
 
 static void add_config(struct facts *f, jval request) {
@@ -243,9 +261,11 @@ bool log_walk(const struct log_call *c, struct facts *f, struct prompt *p, struc
 /* ---- answers ---- */
 
 static void answer_text(jval v, struct token_estimate *t, unsigned depth) {
-    static const str holds[] = {STR_INIT("content"), STR_INIT("text"),       STR_INIT("message"), STR_INIT("parts"),
-                                STR_INIT("delta"),   STR_INIT("arguments"),  STR_INIT("function"), STR_INIT("tool_calls"),
-                                STR_INIT("input"),   STR_INIT("completion"), STR_INIT("choices"), STR_INIT("candidates"), STR_INIT("output")};
+    static const str holds[] = {STR_INIT("content"),    STR_INIT("text"),       STR_INIT("message"),
+                                STR_INIT("parts"),      STR_INIT("delta"),      STR_INIT("arguments"),
+                                STR_INIT("function"),   STR_INIT("tool_calls"), STR_INIT("input"),
+                                STR_INIT("completion"), STR_INIT("choices"),    STR_INIT("candidates"),
+                                STR_INIT("output")};
     if (v.type == J_STRING) tokens_add(t, v.raw, v.esc);
     if (depth > 8) return;
     struct lazy_it it = lazy_iter(v);
