@@ -40,6 +40,11 @@ void arena_free(arena *a) {
     arena_init(a, a->grow, a->max);
 }
 
+void arena_wipe(arena *a) {
+    for (struct arena_block *b = a->last; b; b = b->older) explicit_bzero(b + 1, b->size);
+    arena_free(a);
+}
+
 static void *block_new(arena *a, size_t n, bool own) {
     size_t size = own ? n : a->grow;
     struct arena_block *b = xmalloc(sizeof *b + size);

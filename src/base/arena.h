@@ -27,6 +27,8 @@ typedef struct arena {
 void arena_init(arena *a, size_t first, size_t max);
 /* Frees everything; the arena may be used again as if just initialised. */
 void arena_free(arena *a);
+/* The same, after every byte has been overwritten: for arenas that held secrets. */
+void arena_wipe(arena *a);
 /* `n` bytes aligned to 16, not zeroed; never NULL. */
 void *arena_alloc(arena *a, size_t n);
 /* The same, zeroed. */
