@@ -46,6 +46,7 @@ struct record {
     str baseline_model; /* "provider/model" */
     str config_version;
     bool stream;
+    bool label_pending; /* an amendment with the facts is on its way: the fold waits for it */
     uint64_t prompt_hash;
     str observed_tier, observed_model; /* mode: observe */
     int64_t observed_cost;
@@ -71,6 +72,7 @@ struct record_amend {
     struct uuid id;
     uint64_t time_us;
     const struct facts *facts; /* label of a named call; NULL: not said */
+    uint64_t prompt_hash;      /* 0: not said */
     float quality;             /* 0..1; < 0: not said */
     str quality_source;        /* "feedback", "check", "judge", "shadow" */
     str label, comment;

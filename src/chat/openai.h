@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "chat/tokens.h"
 #include "catalog/catalog.h"
 #include "facts/facts.h"
 #include "facts/finish.h"
@@ -54,6 +55,7 @@ struct answer {
     bool error;     /* an in-band error event came, or the body is an error */
     bool content;   /* something of the answer's content came (text, reasoning, tool calls) */
     bool tools;     /* it calls tools, whatever the finish reason says */
+    struct token_estimate text; /* of its content, for answers that come without usage */
     uint8_t id_len;
     char id[96]; /* the answer's id, cut to fit */
 };

@@ -92,6 +92,32 @@ static void read_message(struct answer *a, jval message) {
     }
 }
 
+/* Adds the strings behind a key to the estimate; whether there were any. In JSON text a quoted name
+ * and a colon can't stand inside a string. */
+static bool count_behind(struct answer *a, str data, str key) {
+    bool found = false;
+    for (ptrdiff_t at; (at = str_find(data, key)) >= 0;) {
+        data = str_skip(data, (size_t)at + key.n);
+        jval v = json_value_at(data.p, data.p + data.n);
+        if (v.type != J_STRING) continue;
+        tokens_add(&a->text, v.raw, true);
+        found = true;
+    }
+    return found;
+}
+
+/* The text of an answer, counted for the case that no usage comes (none sent, or cut off before). */
+static void count_text(struct answer *a, str data, bool responses) {
+    if (responses) {
+        if (!count_behind(a, data, STR("\"delta\":"))) count_behind(a, data, STR("\"text\":"));
+        return;
+    }
+    if (count_behind(a, data, STR("\"content\":"))) return;
+    count_behind(a, data, STR("\"text\":"));
+    count_behind(a, data, STR("\"arguments\":"));
+    count_behind(a, data, STR("\"reasoning_content\":"));
+}
+
 static void read_choices(struct answer *a, jval choices) {
     str key;
     bool esc;
@@ -146,13 +172,10 @@ static void read_response(struct answer *a, jval response) {
 
 /* ---- whole answers ---- */
 
-void openai_answer_read(struct answer *a, str body) {
-    jval root;
+static void read_whole(struct answer *a, jval root) {
     str key;
     bool esc;
     jval v;
-    if (!json_check(body, &root, NULL, NULL)) return;
-    a->done = true;
     if (json_is(json_get(root, STR("object")), STR("response"))) {
         read_response(a, root);
         return;
@@ -173,6 +196,15 @@ void openai_answer_read(struct answer *a, str body) {
         else if (json_key_eq(key, esc, STR("data")) && filled(v))
             a->content = true;
     }
+}
+
+void openai_answer_read(struct answer *a, str body) {
+    jval root;
+    if (!json_check(body, &root, NULL, NULL)) return;
+    a->done = true;
+    read_whole(a, root);
+    if (a->usage.source == TOKENS_NONE)
+        count_text(a, body, json_is(json_get(root, STR("object")), STR("response")));
 }
 
 /* ---- streams ---- */
@@ -360,6 +392,7 @@ enum tap_verdict openai_tap(struct answer *a, str event, str data, bool strip, b
         a->done = true;
         return TAP_PASS;
     }
+    if (!responses || str_ends(event, STR(".delta"))) count_text(a, data, responses);
     if (responses) {
         tap_response(a, event, data);
         return TAP_PASS;

@@ -51,6 +51,7 @@ struct upstream {
     uint64_t idle_us;
     struct ustream idle; /* ring head; next: the last one used */
     struct upstream_counters count;
+    uint32_t closing; /* dropped, their memory not yet freed */
     bool released;
 };
 
@@ -77,7 +78,7 @@ struct upstream *upstream_new(struct loop *l, const struct origin *o, char *scra
 }
 
 static void pool_free_if_done(struct upstream *u) {
-    if (!u->released || u->count.active || u->count.idle) return;
+    if (!u->released || u->count.active || u->count.idle || u->closing) return;
     tls_ctx_free(u->tls);
     free(u);
 }
@@ -90,6 +91,7 @@ static void ustream_free(struct deferred *d) {
     free(c->head);
     free(c->addr);
     free(c);
+    u->closing--;
     pool_free_if_done(u);
 }
 
@@ -110,7 +112,7 @@ static void drop(struct ustream *c) {
     c->ctx = NULL;
     timer_stop(&c->timer);
     stream_close(&c->s);
-    /* The pool must outlive this: ustream_free looks at it once more. */
+    c->up->closing++;
     c->deferred.run = ustream_free;
     loop_defer(c->up->loop, &c->deferred);
 }
@@ -223,7 +225,8 @@ static struct ustream *connect_new(struct upstream *u) {
     return c;
 }
 
-struct ustream *ustream_open(struct upstream *u, const struct ustream_events *ev, void *ctx, bool head_only) {
+struct ustream *ustream_open(struct upstream *u, const struct ustream_events *ev, void *ctx, bool head_only,
+                             bool *reused) {
     struct ustream *c = u->idle.next;
     if (c != &u->idle) {
         unlink_idle(c);
@@ -234,6 +237,7 @@ struct ustream *ustream_open(struct upstream *u, const struct ustream_events *ev
     } else {
         c = connect_new(u);
     }
+    *reused = c->reused;
     c->ev = ev;
     c->ctx = ctx;
     c->head_only = head_only;
@@ -410,7 +414,7 @@ static void on_event(struct stream *s, unsigned ev) {
         c->addr = NULL;
         c->phase = PHASE_HEAD;
         c->up->count.opened++;
-        c->ev->connected(c->ctx, false);
+        c->ev->connected(c->ctx);
         if (!c->ctx) return;
     }
     if (c->iov_count && s->writable) send_more(c);

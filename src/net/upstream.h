@@ -38,7 +38,7 @@ enum upstream_fail {
 
 struct ustream;
 struct ustream_events {
-    void (*connected)(void *ctx, bool reused);
+    void (*connected)(void *ctx);
     void (*sent)(void *ctx);
     void (*head)(void *ctx, const struct http_head *h);
     void (*data)(void *ctx, char *p, size_t n); /* the bytes may be changed in place */
@@ -64,7 +64,8 @@ void upstream_counters(const struct upstream *u, struct upstream_counters *out);
 /* Opens a stream: a pooled connection, or a new one. Never fails at once: failures come as events,
  * also when the limit of connections is reached (UPSTREAM_REFUSED). `head_only`: the answer to HEAD has no body.
  */
-struct ustream *ustream_open(struct upstream *u, const struct ustream_events *ev, void *ctx, bool head_only);
+struct ustream *ustream_open(struct upstream *u, const struct ustream_events *ev, void *ctx, bool head_only,
+                             bool *reused);
 /* Sends; `iov` (the array and what it points to) must stay until `sent`, `end`, `fail` or reset. */
 void ustream_send(struct ustream *s, struct iovec *iov, unsigned n);
 /* Stops and starts the answer's data events. */

@@ -1,0 +1,300 @@
+/* attempt: one try at one target: the request as the provider wants it, the clock that watches it,
+ * and what to do when it fails.
+ *
+ * The request is an iovec over the client's own body with the edits between its pieces: nothing is
+ * rebuilt or copied. Nothing has gone to the client while an attempt may still be replaced. */
+#include "gateway/call.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+static const struct ustream_events attempt_events;
+
+/* ---- the request upwards ---- */
+
+static void add_header(buf *b, str name, str value) {
+    buf_str(b, name);
+    buf_add(b, ": ", 2);
+    buf_str(b, value);
+    buf_add(b, "\r\n", 2);
+}
+
+static bool wanted(const struct provider *p, str name) {
+    if (str_starts(name, STR("x-dray-"))) return false;
+    if (str_eqz(name, "idempotency-key") || str_eqz(name, "user-agent") || str_starts(name, STR("openai-")) ||
+        str_starts(name, STR("anthropic-")) || str_starts(name, STR("x-goog-")))
+        return true;
+    for (unsigned i = 0; i < p->forward_count; i++)
+        if (str_ieq(p->forward[i], name)) return true;
+    return false;
+}
+
+static void add_auth(struct call *c, struct provider_pool *pool, buf *b) {
+    const struct provider *p = c->attempt.provider;
+    buf_str(b, pool->auth[pool->auth_next].block);
+    if (pool->auth_count > 1) pool->auth_next = (uint16_t)((pool->auth_next + 1) % pool->auth_count);
+    if (!p->key_from_client || !c->r->credential.n) return;
+    switch (p->auth) {
+    case AUTH_API_KEY: add_header(b, STR("api-key"), c->r->credential); break;
+    case AUTH_X_API_KEY: add_header(b, STR("x-api-key"), c->r->credential); break;
+    case AUTH_GOOG: add_header(b, STR("x-goog-api-key"), c->r->credential); break;
+    default:
+        buf_strz(b, "authorization: Bearer ");
+        buf_str(b, c->r->credential);
+        buf_strz(b, "\r\n");
+    }
+}
+
+/* Head of the request, in the request's arena. */
+static str build_head(struct call *c, struct provider_pool *pool, uint64_t body_len) {
+    const struct provider *p = c->attempt.provider;
+    struct call_request *r = c->r;
+    buf *b = &c->w->text;
+    buf_clear(b);
+    buf_strz(b, "POST ");
+    buf_str(b, p->base_path);
+    buf_strz(b, c->surface->path + 3); /* behind "/v1" */
+    if (r->query.n) {
+        buf_char(b, '?');
+        buf_str(b, r->query);
+    }
+    buf_strz(b, " HTTP/1.1\r\n");
+    add_auth(c, pool, b);
+    add_header(b, STR("content-type"), r->content_type.n ? r->content_type : STR("application/json"));
+    buf_strz(b, "accept-encoding: identity\r\n");
+    for (unsigned i = 0; i < r->kept_count; i++)
+        if (wanted(p, r->kept[i].name)) add_header(b, r->kept[i].name, r->kept[i].value);
+    buf_strz(b, "content-length: ");
+    buf_u64(b, body_len);
+    buf_strz(b, "\r\n\r\n");
+    return arena_str(&r->a, buf_view(b));
+}
+
+static unsigned build_request(struct call *c, struct provider_pool *pool) {
+    struct call_request *r = c->r;
+    struct splice edit[OPENAI_SPLICES_MAX];
+    str body = buf_view(&r->body);
+    const struct provider *p = c->attempt.provider;
+    bool inject = c->is_stream && c->surface->tap == TAP_CHAT && !r->q.include_usage && p->kind->stream_options &&
+                  p->stream_usage == STREAM_USAGE_INJECT;
+    unsigned edits = openai_splices(&r->q, &r->scan, body, c->attempt.target.model, inject, &r->a, edit), n = 1;
+    uint64_t total = 0;
+    uint32_t at = 0;
+    c->attempt.injected = inject;
+    for (unsigned i = 0; i <= edits; i++) {
+        uint32_t upto = i < edits ? edit[i].start : (uint32_t)body.n;
+        if (upto > at) r->iov[n++] = (struct iovec){(char *)(uintptr_t)body.p + at, upto - at};
+        total += upto - at;
+        if (i == edits) break;
+        if (edit[i].with.n) r->iov[n++] = (struct iovec){(char *)(uintptr_t)edit[i].with.p, edit[i].with.n};
+        total += edit[i].with.n;
+        at = edit[i].end;
+    }
+    str head = build_head(c, pool, total);
+    r->iov[0] = (struct iovec){(char *)(uintptr_t)head.p, head.n};
+    return n;
+}
+
+/* ---- time ---- */
+
+/* Keeps the earliest of the limits. */
+static void limit(uint64_t *due, enum fault *f, uint64_t length, uint64_t from, enum fault which) {
+    if (!length || (*due && from + length >= *due)) return;
+    *due = from + length;
+    *f = which;
+}
+
+/* When the next limit is over, 0 for none; `f` says which it is. */
+static uint64_t next_limit(const struct call *c, enum fault *f) {
+    const struct attempt *t = &c->attempt;
+    const struct timeouts *lim = &t->provider->timeout;
+    uint64_t due = 0;
+    if (!t->connected)
+        limit(&due, f, lim->connect, t->start_us, FAULT_CONNECT_TIMEOUT);
+    else if (!t->first_us)
+        limit(&due, f, lim->first_byte, t->sent_us ? t->sent_us : t->start_us, FAULT_FIRST_BYTE_TIMEOUT);
+    else if (!c->paused)
+        limit(&due, f, lim->idle, t->last_us, FAULT_IDLE_TIMEOUT);
+    limit(&due, f, lim->total, t->start_us, FAULT_TOTAL_TIMEOUT);
+    if (c->r && !t->first_us) limit(&due, f, c->r->timeout_us, c->begin_us, FAULT_TOTAL_TIMEOUT);
+    return due;
+}
+
+static void arm(struct call *c) {
+    enum fault f = FAULT_NONE;
+    uint64_t due = next_limit(c, &f);
+    if (due && (!timer_armed(&c->timer) || c->timer.due > due)) loop_timer(c->w->loop, &c->timer, due);
+}
+
+static void attempt_failed(struct call *c, enum fault f, const char *detail);
+
+void call_timer(struct timer *t) {
+    struct call *c = container_of(t, struct call, timer);
+    enum fault f = FAULT_NONE;
+    if (!c->attempt.stream) return;
+    uint64_t due = next_limit(c, &f);
+    if (!due) return;
+    if (due > loop_now(c->w->loop)) {
+        loop_timer(c->w->loop, t, due);
+        return;
+    }
+    ustream_reset(c->attempt.stream);
+    c->attempt.stream = NULL;
+    static const char *const what[] = {[FAULT_CONNECT_TIMEOUT] = "no connection in time",
+                                       [FAULT_FIRST_BYTE_TIMEOUT] = "no answer in time",
+                                       [FAULT_IDLE_TIMEOUT] = "the answer stopped",
+                                       [FAULT_TOTAL_TIMEOUT] = "the time limit of the call is over"};
+    attempt_failed(c, f, what[f]);
+}
+
+/* ---- trying ---- */
+
+static struct provider_pool *pool_of(struct call *c) { return &c->pools->provider[c->attempt.provider->id]; }
+
+static void open_stream(struct call *c) {
+    struct provider_pool *pool = pool_of(c);
+    struct attempt *t = &c->attempt;
+    unsigned n = build_request(c, pool);
+    t->stream = ustream_open(pool->upstream, &attempt_events, c, false, &t->reused);
+    t->connected = t->reused;
+    metric_add(&c->w->metrics.attempts, 1);
+    if (t->reused) metric_add(&c->w->metrics.upstream_reused, 1);
+    ustream_send(t->stream, c->r->iov, n);
+    if (c->attempt.stream) arm(c);
+}
+
+void attempt_start(struct call *c, uint16_t i) {
+    struct call_request *r = c->r;
+    struct attempt *t = &c->attempt;
+    uint8_t n = (uint8_t)(t->n + 1);
+    *t = (struct attempt){.n = n, .start_us = clock_mono_us()};
+    t->target = r->has_on_the_fly ? r->on_the_fly : c->config->router.target[r->plan.target[i]];
+    t->provider = &c->config->provider[t->target.provider_id];
+    if (n > 1) metric_add(&c->w->metrics.fallbacks, 1);
+    if (c->surface->tap == TAP_RESPONSES && !t->provider->kind->responses) {
+        attempt_failed(c, FAULT_UNSUPPORTED, "this provider has no Responses API");
+        return;
+    }
+    if (!pool_of(c)->upstream) {
+        attempt_failed(c, FAULT_UPSTREAM_TLS, pool_of(c)->error.msg);
+        return;
+    }
+    open_stream(c);
+}
+
+void attempt_stop(struct call *c) {
+    if (!c->attempt.stream) return;
+    ustream_reset(c->attempt.stream);
+    c->attempt.stream = NULL;
+    timer_stop(&c->timer);
+}
+
+static bool more_targets(const struct call *c) { return c->r && c->attempt.n < c->r->plan.count; }
+
+/* The try under way came to nothing. */
+static void attempt_failed(struct call *c, enum fault f, const char *detail) {
+    timer_stop(&c->timer);
+    if (c->settled) { /* the books are closed; the client only waits for the end of its stream */
+        relay_end(c);
+        return;
+    }
+    if (c->head_sent || c->state == CALL_RELAY) {
+        relay_broken(c, f, detail);
+        return;
+    }
+    if (fault_row(f)->try_next && more_targets(c)) {
+        settle_attempt(c, f);
+        buf_clear(&c->hold);
+        c->state = CALL_TRY;
+        call_tick(c);
+        return;
+    }
+    if (f == FAULT_UNSUPPORTED)
+        call_fail(c, f, STR("model"), STR_FMT ": %s.", STR_ARG(c->attempt.target.name), detail);
+    else
+        call_fail(c, f, STR_NONE, "The provider " STR_FMT " did not answer: %s.",
+                  STR_ARG(c->attempt.provider->name), detail);
+}
+
+/* ---- the provider's events ---- */
+
+static void on_connected(void *ctx) {
+    struct call *c = ctx;
+    c->attempt.connected = true;
+    metric_add(&c->w->metrics.upstream_opened, 1);
+    arm(c);
+}
+
+static void on_sent(void *ctx) {
+    struct call *c = ctx;
+    c->attempt.sent = true;
+    c->attempt.sent_us = loop_now(c->w->loop);
+    if (c->plan_us) { /* first try: all that came before is dray's own time */
+        c->overhead_us += clock_mono_us() - c->body_us;
+        c->plan_us = 0;
+    }
+    if (c->attempt.first_us)
+        call_release_request(c);
+    else if (c->attempt.stream)
+        arm(c);
+}
+
+/* Statuses that say "not me, not now": another target may do better. */
+static bool status_tries_next(int status) {
+    return status == 401 || status == 403 || status == 404 || status == 408 || status == 429 || status >= 500;
+}
+
+static void on_head(void *ctx, const struct http_head *h) {
+    struct call *c = ctx;
+    struct attempt *t = &c->attempt;
+    c->turn_us = clock_mono_us();
+    t->first_us = t->last_us = loop_now(c->w->loop);
+    t->status = h->status;
+    if (status_tries_next(h->status) && more_targets(c)) {
+        ustream_reset(t->stream);
+        t->stream = NULL;
+        attempt_failed(c, FAULT_UPSTREAM_STATUS, "");
+        return;
+    }
+    arm(c);
+    relay_head(c, h);
+    if (c->r && t->sent && c->begun) call_release_request(c);
+}
+
+static void on_data(void *ctx, char *p, size_t n) {
+    struct call *c = ctx;
+    c->attempt.last_us = loop_now(c->w->loop);
+    if (c->attempt.last_us - c->attempt.first_us) c->turn_us = clock_mono_us();
+    relay_data(c, p, n);
+}
+
+static void on_end(void *ctx) {
+    struct call *c = ctx;
+    c->attempt.stream = NULL;
+    timer_stop(&c->timer);
+    relay_end(c);
+}
+
+static void on_fail(void *ctx, enum upstream_fail why, bool unseen, const char *detail) {
+    static const enum fault faults[] = {
+        [UPSTREAM_UNRESOLVED] = FAULT_UPSTREAM_UNRESOLVED,
+        [UPSTREAM_REFUSED] = FAULT_UPSTREAM_REFUSED,
+        [UPSTREAM_TLS] = FAULT_UPSTREAM_TLS,
+        [UPSTREAM_RESET] = FAULT_UPSTREAM_RESET,
+        [UPSTREAM_TRUNCATED] = FAULT_UPSTREAM_TRUNCATED,
+        [UPSTREAM_GARBAGE] = FAULT_UPSTREAM_GARBAGE,
+    };
+    struct call *c = ctx;
+    c->attempt.stream = NULL;
+    /* A kept connection that the provider closed just before it saw the request: not a failure of the try. */
+    if (why == UPSTREAM_RESET && c->attempt.reused && unseen && c->r && !c->settled) {
+        c->attempt.connected = c->attempt.sent = false;
+        open_stream(c);
+        return;
+    }
+    attempt_failed(c, faults[why], detail);
+}
+
+static const struct ustream_events attempt_events = {
+    .connected = on_connected, .sent = on_sent, .head = on_head, .data = on_data, .end = on_end, .fail = on_fail};

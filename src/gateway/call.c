@@ -1,0 +1,339 @@
+/* call: the one file that knows the order of things (see call.h).
+ *
+ * The server's events and the provider's events set fields of the call and tick it; nothing here
+ * waits. Errors leave by call_fail; every path ends in settle() exactly once. */
+#include "gateway/call.h"
+
+#include "base/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/labeler.h"
+#include "gateway/own.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- life ---- */
+
+static struct call *call_new(struct worker *w, struct conn *conn) {
+    struct call *c = xcalloc(1, sizeof *c);
+    c->w = w;
+    c->conn = conn;
+    c->pools = pools_pin(w->pools);
+    c->config = c->pools->config;
+    c->begin_us = c->body_us = clock_mono_us();
+    c->begin_wall = clock_wall_us();
+    c->id = uuid_v7(&w->ids, c->begin_wall);
+    c->key = c->rule = c->tier = STR_NONE;
+    c->difficulty = -1;
+    c->timer.fire = call_timer;
+    arena_init(&c->a, 512, CALL_ARENA_MAX);
+    c->r = xmalloc(sizeof *c->r);
+    memset(c->r, 0, offsetof(struct call_request, kept));
+    arena_init(&c->r->a, 2048, CALL_REQUEST_ARENA_MAX);
+    buf_init(&c->r->body, c->config->limits.body_max);
+    facts_init(&c->r->facts);
+    json_scan_init(&c->r->scan, &c->r->a);
+    atomic_fetch_add_explicit(&w->metrics.open_calls, 1, memory_order_relaxed);
+    return c;
+}
+
+void request_free(struct call_request *r) {
+    arena_free(&r->a);
+    buf_free(&r->body);
+    free(r);
+}
+
+void call_release_request(struct call *c) {
+    if (!c->r) return;
+    if (c->label_pending)
+        labeler_give(gateway_labeler(c->w->gateway), c->w, c);
+    else
+        request_free(c->r);
+    c->r = NULL;
+}
+
+static void call_free(struct deferred *d) {
+    struct call *c = container_of(d, struct call, deferred);
+    call_release_request(c);
+    sse_free(&c->sse);
+    buf_free(&c->hold);
+    arena_free(&c->a);
+    pools_unpin(c->pools);
+    free(c);
+}
+
+void call_over(struct call *c) {
+    if (c->state == CALL_SETTLED) return;
+    c->state = CALL_SETTLED;
+    invariant(c->settled || !c->surface || !c->surface->endpoint);
+    timer_stop(&c->timer);
+    c->conn = NULL;
+    atomic_fetch_sub_explicit(&c->w->metrics.open_calls, 1, memory_order_relaxed);
+    c->deferred.run = call_free;
+    loop_defer(c->w->loop, &c->deferred);
+}
+
+/* ---- failing ---- */
+
+static void fail_text(struct call *c, enum fault f, int status, str param, str message) {
+    const struct fault_row *row = fault_row(f);
+    c->fault = f;
+    c->status = (uint16_t)status;
+    settle(c);
+    buf body;
+    buf_init(&body, 16 * 1024);
+    openai_error_write(&body, status, str_from(row->type), str_from(row->name), message, param);
+    relay_own(c, status, "application/json", buf_view(&body));
+    buf_free(&body);
+}
+
+void call_fail(struct call *c, enum fault f, str param, const char *fmt, ...) {
+    if (c->settled) return;
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    str message = str_make(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    attempt_stop(c);
+    if (c->head_sent)
+        relay_broken(c, f, text);
+    else
+        fail_text(c, f, fault_row(f)->status, param, message);
+}
+
+/* ---- the client's side ---- */
+
+static void keep_header(struct call *c, str name, str value) {
+    struct call_request *r = c->r;
+    if (r->kept_count == CALL_KEPT_MAX) return;
+    char *lower = arena_strz(&r->a, name);
+    for (size_t i = 0; i < name.n; i++)
+        if (lower[i] >= 'A' && lower[i] <= 'Z') lower[i] = (char)(lower[i] | 32);
+    r->kept[r->kept_count++] = (struct http_header){{lower, name.n}, arena_str(&r->a, value), http_name_id(name)};
+}
+
+/* Whether some provider of this configuration wants the header (forward_headers). */
+static bool forwarded_by_any(const struct config *cfg, str name) {
+    for (unsigned p = 0; p < cfg->provider_count; p++)
+        for (unsigned k = 0; k < cfg->provider[p].forward_count; k++)
+            if (str_ieq(cfg->provider[p].forward[k], name)) return true;
+    return false;
+}
+
+static bool dialect_header(const struct http_header *h) {
+    return h->id == HTTP_IDEMPOTENCY_KEY || h->id == HTTP_USER_AGENT || str_istarts(h->name, STR("openai-")) ||
+           str_istarts(h->name, STR("anthropic-")) ||
+           (str_istarts(h->name, STR("x-goog-")) && h->id != HTTP_X_GOOG_API_KEY);
+}
+
+static bool hint_header(const struct http_header *h) {
+    return h->name.n > 7 && str_istarts(h->name, STR("x-dray-"));
+}
+
+static void keep_headers(struct call *c, const struct http_head *h) {
+    struct call_request *r = c->r;
+    for (unsigned i = 0; i < h->count; i++) {
+        const struct http_header *x = &h->header[i];
+        if (x->id == HTTP_CONTENT_TYPE)
+            r->content_type = arena_str(&r->a, x->value);
+        else if (hint_header(x) || dialect_header(x) ||
+                 (x->id == HTTP_OTHER && forwarded_by_any(c->config, x->name)))
+            keep_header(c, x->name, x->value);
+    }
+    /* Headers that rules name are facts; their order is the router's. */
+    const struct router *router = &c->config->router;
+    if (!router->name_count) return;
+    r->facts.named = arena_array(&r->a, struct fact_named, router->name_count);
+    r->facts.named_count = (uint16_t)router->name_count;
+    for (unsigned i = 0; i < router->name_count; i++) {
+        r->facts.named[i].name = router->name[i];
+        if (!str_starts(router->name[i], STR("header."))) continue;
+        str v = http_get_name(h, str_skip(router->name[i], 7));
+        if (v.p) r->facts.named[i].value = arena_str(&r->a, v);
+    }
+}
+
+/* The client's credential in whichever header its SDK sends. */
+static str credential(const struct http_head *h) {
+    str v = http_get(h, HTTP_AUTHORIZATION);
+    if (v.p && str_istarts(v, STR("bearer "))) return str_trim(str_skip(v, 7));
+    static const enum http_name names[] = {HTTP_X_API_KEY, HTTP_X_GOOG_API_KEY, HTTP_API_KEY};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if ((v = http_get(h, names[i])).p) return v;
+    return v;
+}
+
+static bool admit_key(struct call *c, const struct http_head *h) {
+    str cred = credential(h);
+    if (cred.p) c->r->credential = arena_str(&c->r->a, cred);
+    if (!c->config->key_count) return true;
+    const struct client_key *k = cred.p ? config_key(c->config, cred) : NULL;
+    if (!k) {
+        call_fail(c, FAULT_BAD_KEY, STR_NONE,
+                  cred.p ? "The API key is not one of this gateway's keys."
+                         : "No API key was given: send it as 'Authorization: Bearer KEY'.");
+        return false;
+    }
+    c->key = k->name;
+    c->r->facts.key = k->name;
+    c->r->facts.team = k->team;
+    return true;
+}
+
+static bool needs_no_key(const struct surface *s) {
+    return s->own == own_healthz || s->own == own_readyz || s->own == own_root;
+}
+
+/* What the head alone decides. False: answered already. */
+static bool admit_head(struct call *c, const struct http_head *h) {
+    c->method = h->method;
+    c->surface = surface_find(h->path);
+    if (!c->surface) {
+        call_fail(c, FAULT_UNKNOWN_PATH, STR_NONE, "Unknown path: " STR_FMT, STR_ARG(str_take(h->path, 200)));
+        return false;
+    }
+    if (!(c->surface->methods & (1u << h->method))) {
+        call_fail(c, FAULT_BAD_METHOD, STR_NONE, "This path does not take that method.");
+        return false;
+    }
+    if (!needs_no_key(c->surface) && !admit_key(c, h)) return false;
+    if (h->has_length && h->length > c->config->limits.body_max) {
+        call_fail(c, FAULT_BODY_TOO_LARGE, STR_NONE, "The request body is larger than %llu bytes.",
+                  (unsigned long long)c->config->limits.body_max);
+        return false;
+    }
+    str coding = http_get(h, HTTP_CONTENT_ENCODING);
+    c->r->gzip = str_ieq(coding, STR("gzip"));
+    if (coding.n && !c->r->gzip && !str_ieq(coding, STR("identity"))) {
+        call_fail(c, FAULT_ENCODING_UNSUPPORTED, STR_NONE, "content-encoding may be gzip or identity.");
+        return false;
+    }
+    return true;
+}
+
+static void *on_request(void *ctx, struct conn *conn, const struct http_head *h) {
+    struct worker *w = ctx;
+    struct call *c = call_new(w, conn);
+    c->keep = true;
+    if (!admit_head(c, h)) return c;
+    keep_headers(c, h);
+    if (c->surface->own) { /* its path and query are its input */
+        c->r->query = arena_str(&c->r->a, h->query);
+        keep_header(c, STR("path"), h->path);
+    } else if (h->query.n) {
+        c->r->query = arena_str(&c->r->a, h->query);
+    }
+    if (h->has_length && h->length) buf_room(&c->r->body, (size_t)h->length);
+    return c;
+}
+
+static void on_body(void *req, const char *p, size_t n) {
+    struct call *c = req;
+    if (c->settled || !c->r) return;
+    buf *body = &c->r->body;
+    buf_add(body, p, n);
+    if (body->failed) {
+        call_fail(c, FAULT_BODY_TOO_LARGE, STR_NONE, "The request body is larger than %llu bytes.",
+                  (unsigned long long)c->config->limits.body_max);
+        return;
+    }
+    if (!c->r->gzip) json_scan(&c->r->scan, buf_view(body), false); /* errors show at the end */
+}
+
+static void on_body_end(void *req) {
+    struct call *c = req;
+    if (c->settled) return;
+    c->body_us = c->turn_us = clock_mono_us();
+    if (c->surface->own) {
+        c->surface->own(c);
+        return;
+    }
+    c->state = CALL_PLAN;
+    call_tick(c);
+}
+
+static void on_body_bad(void *req, const char *why) {
+    struct call *c = req;
+    call_fail(c, FAULT_BAD_HTTP, STR_NONE, "Malformed request: %s", why);
+}
+
+static void on_drained(void *req) {
+    struct call *c = req;
+    if (c->paused && c->attempt.stream) ustream_resume(c->attempt.stream);
+    c->paused = false;
+}
+
+/* The client has gone. Unless it shall be finished for the books, the provider is told to stop. */
+static void on_gone(void *req) {
+    struct call *c = req;
+    c->conn = NULL;
+    if (c->state == CALL_SETTLED) return;
+    if (c->surface && c->surface->endpoint && c->attempt.stream && !c->settled &&
+        c->config->on_disconnect == DISCONNECT_FINISH) {
+        c->paused = false;
+        ustream_resume(c->attempt.stream);
+        return;
+    }
+    attempt_stop(c);
+    if (!c->settled) {
+        c->fault = c->state == CALL_READ && !c->w->pools ? FAULT_SLOW_CLIENT : FAULT_CLIENT_GONE;
+        c->status = 499;
+        settle(c);
+    }
+    call_over(c);
+}
+
+/* Not HTTP, too slow or too large: the call is nothing but its error. */
+static void on_bad(void *ctx, struct conn *conn, int status, const char *why) {
+    struct worker *w = ctx;
+    struct call *c = call_new(w, conn);
+    enum fault f = status == 431   ? FAULT_HEAD_TOO_LARGE
+                   : status == 408 ? FAULT_SLOW_CLIENT
+                   : status == 505 ? FAULT_HTTP_VERSION
+                                   : FAULT_BAD_HTTP;
+    call_fail(c, f, STR_NONE, "Malformed request: %s", why);
+}
+
+const struct server_handler call_handler = {
+    .request = on_request,
+    .body = on_body,
+    .body_end = on_body_end,
+    .body_bad = on_body_bad,
+    .drained = on_drained,
+    .gone = on_gone,
+    .bad = on_bad,
+};
+
+/* ---- the road ---- */
+
+/* The next target of the plan, or the end of the road. */
+static void try_next(struct call *c) {
+    const struct plan *p = &c->r->plan;
+    if (c->attempt.n < p->count) {
+        attempt_start(c, c->attempt.n);
+        return;
+    }
+    call_fail(c, FAULT_NO_TARGET, STR_NONE, "No model is configured that could answer this call.");
+}
+
+void call_tick(struct call *c) {
+    switch (c->state) {
+    case CALL_PLAN:
+        call_plan(c);
+        if (c->settled || c->state != CALL_PLAN) return;
+        c->state = CALL_TRY;
+        /* fallthrough */
+    case CALL_TRY:
+        if (!c->attempt.stream) try_next(c);
+        if (!c->begun && !c->settled) { /* the request is on its way: now the label and the books */
+            call_label(c);
+            settle_begin(c);
+        }
+        return;
+    case CALL_READ:
+    case CALL_HOLD:
+    case CALL_RELAY:
+    case CALL_SETTLED: return; /* events move these on */
+    }
+}

@@ -1,0 +1,148 @@
+/* call: one client request from its first byte to its settled record. Private to gateway/.
+ *
+ *     READ -> PLAN -> TRY -> HOLD | RELAY -> SETTLED
+ *                      ^  |
+ *                      +--+ next target, while nothing has gone to the client
+ *
+ * call.c knows this order; attempt.c speaks to the provider, relay.c to the client, settle.c to the
+ * books. A call is settled exactly once, before its answer's last bytes go out. */
+#ifndef DRAY_GATEWAY_CALL_H
+#define DRAY_GATEWAY_CALL_H
+
+#include "base/json.h"
+#include "chat/openai.h"
+#include "gateway/fault.h"
+#include "gateway/surface.h"
+#include "gateway/worker.h"
+#include "net/sse.h"
+
+enum {
+    CALL_KEPT_MAX = 48,           /* request headers kept for the way up */
+    CALL_HIGH_WATER = 128 * 1024, /* bytes queued for the client before the provider is paused */
+    CALL_SSE_EVENT_MAX = 4 << 20, /* one event of a stream (image streams carry whole pictures) */
+    CALL_REQUEST_ARENA_MAX = 4 << 20,
+    CALL_ARENA_MAX = 1 << 20,
+};
+
+enum call_state { CALL_READ, CALL_PLAN, CALL_TRY, CALL_HOLD, CALL_RELAY, CALL_SETTLED };
+
+/* What is needed until the provider's answer begins; freed, or labelled and freed, then. */
+struct call_request {
+    arena a;
+    buf body;
+    jscan scan;
+    bool gzip, scanned;
+    unsigned kept_count;
+    str content_type, credential, query;
+    struct openai_request q;
+    struct facts facts;
+    bool facts_done;
+    struct resolution named; /* what the model name means */
+    struct plan plan;
+    struct target on_the_fly; /* storage for a provider/model target */
+    bool has_on_the_fly;
+    struct plan observed;
+    bool has_observed;
+    uint64_t timeout_us; /* x-dray-timeout-ms; 0: none */
+    struct iovec iov[2 * OPENAI_SPLICES_MAX + 4];
+    struct http_header kept[CALL_KEPT_MAX]; /* copies, lower-case names; not zeroed */
+};
+
+/* One try at one target. */
+struct attempt {
+    struct ustream *stream; /* NULL: none under way */
+    struct target target;
+    struct provider *provider;
+    uint8_t n; /* from 1; 0: none yet */
+    bool connected, sent, injected, reused;
+    uint16_t status;
+    uint64_t start_us, sent_us, first_us, last_us; /* loop clock */
+};
+
+struct call {
+    struct worker *w;
+    struct conn *conn; /* NULL: the client has gone */
+    struct pools *pools;
+    const struct config *config;
+    const struct surface *surface;
+    struct call_request *r; /* NULL once the answer has begun and the request is sent */
+    arena a;                /* lives as long as the call */
+    enum call_state state;
+    uint8_t method;
+    bool begun; /* begin event written */
+    bool settled;
+    bool label_pending; /* the labeler says what was asked, later */
+    bool head_sent;     /* bytes of the answer have gone to the client */
+    bool is_stream;     /* the client asked for a stream */
+    bool relay_sse;     /* the answer is one */
+    bool routed, strip, chunked_down, ended, paused, keep, compressed;
+    enum fault fault;
+    uint16_t status; /* of the answer to the client */
+    struct uuid id;
+    uint64_t begin_us, begin_wall, body_us, plan_us;
+    uint64_t overhead_us;
+    uint64_t turn_us;    /* clock when the provider's bytes now being handled came */
+    str key, rule, tier; /* owned by the configuration or the call's arena */
+    uint8_t task;
+    float difficulty;
+    uint32_t input_estimate;
+    str baseline_name;
+    const struct price *baseline_price;
+    struct attempt attempt;
+    struct answer *answer; /* what the provider's answer told */
+    struct sse sse;
+    struct inflate *inflate;
+    buf hold;           /* the answer's body while it is held */
+    str head_down;      /* its head, without length and dray's own headers */
+    uint64_t body_left; /* of a relayed answer with a length */
+    int64_t spent_nano; /* cost of all attempts so far; COST_UNKNOWN sticks */
+    struct timer timer;
+    struct deferred deferred;
+};
+
+extern const struct server_handler call_handler;
+
+/* Moves the call on as far as it goes. */
+void call_tick(struct call *c);
+/* The call fails here: an error in the client's dialect if nothing has gone out yet, an error event
+ * in a stream that has begun. Settles. */
+void call_fail(struct call *c, enum fault f, str param, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Frees the request's part when nothing needs it any more. */
+void call_release_request(struct call *c);
+/* The call is over: its memory goes at the end of the turn. */
+void call_over(struct call *c);
+
+/* attempt.c */
+void attempt_start(struct call *c, uint16_t i);
+/* Ends the try under way without an answer (client gone, time over). */
+void attempt_stop(struct call *c);
+void call_timer(struct timer *t);
+
+/* relay.c: the provider's answer on its way to the client */
+void relay_head(struct call *c, const struct http_head *h);
+void relay_data(struct call *c, char *p, size_t n);
+void relay_end(struct call *c);
+/* The provider broke off after its answer had begun. */
+void relay_broken(struct call *c, enum fault f, const char *detail);
+/* An answer of dray's own: status, JSON or text body. Finishes the call's HTTP side. */
+void relay_own(struct call *c, int status, const char *content_type, str body);
+
+/* settle.c */
+void settle_begin(struct call *c);
+void settle_attempt(struct call *c, enum fault f);
+void settle(struct call *c);
+/* Cost of the answer and what it would have cost at the baseline; COST_UNKNOWN where unknown. */
+void settle_costs(const struct call *c, struct usage_cost *cost, int64_t *baseline);
+
+/* plan.c */
+void call_plan(struct call *c);
+/* Fills facts that were not needed for the decision, after the request has gone: the label of a call that
+ * names its model is left to the labeler where its usage will come from the provider. */
+void call_label(struct call *c);
+/* Reads all facts out of a complete request: lengths, tools, task, labels. Any thread. */
+void request_facts(struct call_request *r, const struct surface *s, const struct config *config,
+                   uint64_t begin_wall);
+void request_free(struct call_request *r);
+
+#endif

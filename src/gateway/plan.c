@@ -1,0 +1,270 @@
+/* plan: from a complete request to an ordered list of targets. Reads the body, the hints, the model's
+ * name; the decision itself is brain/'s. */
+#include "gateway/call.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+/* ---- hints ---- */
+
+static bool hint_task(struct call *c, str v, const char *where) {
+    enum task t;
+    if (!task_parse(v, &t)) {
+        call_fail(c, FAULT_BAD_HINT, str_from(where), "%s: there is no task \"" STR_FMT "\".", where,
+                  STR_ARG(str_take(v, 60)));
+        return false;
+    }
+    c->r->facts.task = (uint8_t)t;
+    c->r->facts.task_source = TASK_BY_HINT;
+    c->r->facts.task_confidence = 1;
+    return true;
+}
+
+static bool hint_stakes(struct call *c, str v, const char *where) {
+    enum stakes s;
+    if (!stakes_parse(v, &s)) {
+        call_fail(c, FAULT_BAD_HINT, str_from(where), "%s must be low, normal or high.", where);
+        return false;
+    }
+    c->r->facts.stakes = (uint8_t)s;
+    c->r->facts.stakes_hint = true;
+    return true;
+}
+
+static bool hint_tags(struct call *c, str v) {
+    str part;
+    for (str rest = v; str_cut(&rest, ',', &part);) {
+        part = str_trim(part);
+        if (!part.n) continue;
+        if (c->r->facts.tag_count == FACTS_TAGS_MAX) {
+            call_fail(c, FAULT_BAD_HINT, STR("x-dray-tags"), "x-dray-tags: at most %d tags.", FACTS_TAGS_MAX);
+            return false;
+        }
+        c->r->facts.tag[c->r->facts.tag_count++] = part;
+    }
+    return true;
+}
+
+static bool hint_timeout(struct call *c, str v) {
+    uint64_t ms;
+    if (!str_u64(v, &ms) || ms == 0 || ms > 24ull * 3600 * 1000) {
+        call_fail(c, FAULT_BAD_HINT, STR("x-dray-timeout-ms"),
+                  "x-dray-timeout-ms must be a number of milliseconds.");
+        return false;
+    }
+    c->r->timeout_us = ms * 1000;
+    return true;
+}
+
+static bool one_hint(struct call *c, str name, str v, const char *where, str *tier) {
+    struct facts *f = &c->r->facts;
+    if (str_eqz(name, "task")) return hint_task(c, v, where);
+    if (str_eqz(name, "stakes")) return hint_stakes(c, v, where);
+    if (str_eqz(name, "tier"))
+        *tier = v;
+    else if (str_eqz(name, "session"))
+        f->session = v;
+    else if (str_eqz(name, "user"))
+        f->user = v;
+    else if (str_eqz(name, "tags"))
+        return hint_tags(c, v);
+    else if (str_eqz(name, "timeout-ms") || str_eqz(name, "timeout_ms"))
+        return hint_timeout(c, v);
+    return true; /* cache, max-cost-usd: nothing caches and no budget exists yet; unknown ones are stripped all the
+                    same */
+}
+
+/* Headers first, then metadata.dray_* where no header said it. */
+static bool read_hints(struct call *c, str *tier) {
+    struct call_request *r = c->r;
+    jiter it = json_iter(r->q.metadata);
+    str key;
+    bool esc;
+    jval v;
+    while (r->q.metadata.type == J_OBJECT && json_next(&it, &key, &esc, &v)) {
+        if (esc || !str_starts(key, STR("dray_")) || v.type != J_STRING) continue;
+        if (!one_hint(c, str_skip(key, 5), json_text(v, &r->a), "metadata.dray_*", tier)) return false;
+    }
+    for (unsigned i = 0; i < r->kept_count; i++) {
+        const struct http_header *h = &r->kept[i];
+        if (str_starts(h->name, STR("x-dray-")) && !one_hint(c, str_skip(h->name, 7), h->value, h->name.p, tier))
+            return false;
+    }
+    return true;
+}
+
+static void read_named_metadata(struct call *c) {
+    struct facts *f = &c->r->facts;
+    for (unsigned i = 0; i < f->named_count; i++) {
+        if (!str_starts(f->named[i].name, STR("metadata."))) continue;
+        jval v = json_get(c->r->q.metadata, str_skip(f->named[i].name, 9));
+        if (v.type != J_NONE) f->named[i].value = v.type == J_STRING ? json_text(v, &c->r->a) : v.raw;
+    }
+}
+
+/* ---- the request ---- */
+
+static bool read_body(struct call *c) {
+    struct call_request *r = c->r;
+    err e;
+    str param = STR_NONE, body = buf_view(&r->body);
+    if (json_scan(&r->scan, body, true) != JSON_DONE) {
+        call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body is not valid JSON: %s at byte %zu.",
+                  body.n ? r->scan.error : "it is empty", r->scan.pos);
+        return false;
+    }
+    r->scanned = true;
+    if (json_root(&r->scan, body).type != J_OBJECT) {
+        call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body must be a JSON object.");
+        return false;
+    }
+    if (!openai_request_read(&r->q, &r->scan, body, true, &param, &e)) {
+        call_fail(c, FAULT_BAD_REQUEST, param, "%s", e.msg);
+        return false;
+    }
+    c->is_stream = r->q.is_stream && c->surface->streams;
+    return true;
+}
+
+void request_facts(struct call_request *r, const struct surface *s, const struct config *config,
+                   uint64_t begin_wall) {
+    struct facts *f = &r->facts;
+    struct prompt prompt;
+    if (r->facts_done) return;
+    r->facts_done = true;
+    openai_facts(&r->scan, buf_view(&r->body), f, &prompt);
+    f->hour = (uint8_t)(begin_wall / 3600000000u % 24);
+    if (s->task != TASK_UNKNOWN && f->task_source == TASK_BY_NONE) {
+        f->task = s->task;
+        f->task_source = TASK_BY_ENDPOINT;
+        f->task_confidence = 1;
+    }
+    classify(&config->router, &prompt, f);
+    router_label(&config->router, f);
+}
+
+static void read_facts(struct call *c) { request_facts(c->r, c->surface, c->config, c->begin_wall); }
+
+/* ---- the decision ---- */
+
+static void plan_named(struct call *c) {
+    struct call_request *r = c->r;
+    r->on_the_fly = r->named.target;
+    if (r->named.id < 0) { /* names of the configuration live as long as the call; what the client wrote doesn't */
+        r->on_the_fly.name = config_target_name(&r->named.target, &c->a);
+        r->on_the_fly.model = arena_str(&c->a, r->named.target.model);
+    }
+    r->has_on_the_fly = true;
+    r->plan = (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
+}
+
+/* Where the call would have gone without routing: the model the client named, else the baseline. */
+static void note_baseline(struct call *c) {
+    const struct router *router = &c->config->router;
+    const struct target *t = NULL;
+    if (c->r->named.what == RESOLVED_TARGET)
+        t = &c->r->named.target;
+    else if (router->has_baseline)
+        t = &router->target[router->baseline];
+    if (!t) return;
+    c->baseline_name = t->name.n ? t->name : config_target_name(t, &c->a);
+    c->baseline_price = t->price;
+}
+
+static bool decide_call(struct call *c, str tier_hint) {
+    struct call_request *r = c->r;
+    const struct router *router = &c->config->router;
+    bool by_policy = r->named.what == RESOLVED_AUTO || (r->named.what == RESOLVED_TARGET && r->named.reroute);
+    int tier = -1;
+    if (tier_hint.n) {
+        tier = router_tier(router, tier_hint);
+        if (tier < 0) {
+            call_fail(c, FAULT_BAD_HINT, STR("x-dray-tier"), "x-dray-tier: there is no tier \"" STR_FMT "\".",
+                      STR_ARG(str_take(tier_hint, 60)));
+            return false;
+        }
+    }
+    if (r->named.what == RESOLVED_TARGET && !by_policy && (tier < 0 || r->named.fixed)) {
+        plan_named(c);
+        return true;
+    }
+    read_facts(c);
+    uint64_t draw = rng_next(&c->w->rng);
+    if (tier >= 0)
+        decide_tier(router, &r->facts, (uint32_t)tier, STR("hint"), draw, &r->plan);
+    else if (by_policy)
+        decide(router, &r->facts, draw, &r->plan);
+    else
+        decide_tier(router, &r->facts, r->named.tier, STR("tier"), draw, &r->plan);
+    c->routed = true;
+    return true;
+}
+
+/* mode: observe. The call goes where it would have gone; what the policy says is only noted. */
+static void observe(struct call *c) {
+    struct call_request *r = c->r;
+    const struct router *router = &c->config->router;
+    if (c->config->mode != MODE_OBSERVE || r->named.what == RESOLVED_TIER) return;
+    read_facts(c);
+    if (!c->routed)
+        decide(router, &r->facts, rng_next(&c->w->rng), &r->observed);
+    else
+        r->observed = r->plan;
+    r->has_observed = true;
+    if (!c->routed) return;
+    c->routed = false;
+    if (r->named.what == RESOLVED_TARGET)
+        plan_named(c);
+    else if (router->has_baseline)
+        decide_target(router, &r->facts, router->baseline, &r->plan);
+}
+
+void call_plan(struct call *c) {
+    struct call_request *r = c->r;
+    str tier_hint = STR_NONE;
+    if (!read_body(c) || !read_hints(c, &tier_hint)) return;
+    read_named_metadata(c);
+    str model = json_text(r->q.model, &r->a);
+    r->facts.model = model;
+    config_resolve(c->config, model, (enum dialect)c->surface->dialect, &r->named);
+    if (r->named.what == RESOLVED_NONE) {
+        call_fail(c, FAULT_UNKNOWN_MODEL, STR("model"),
+                  "The model \"" STR_FMT "\" is not known here. Use auto, auto:TIER, a configured name, or "
+                  "provider/model; GET /v1/models lists them.",
+                  STR_ARG(str_take(model, 100)));
+        return;
+    }
+    if (!decide_call(c, tier_hint)) return;
+    observe(c);
+    note_baseline(c);
+    c->rule = r->plan.rule;
+    c->tier = r->plan.tier;
+    if (arena_failed(&r->a))
+        call_fail(c, FAULT_INTERNAL, STR_NONE, "The request needs more memory than is allowed.");
+    c->plan_us = clock_mono_us();
+}
+
+/* Whether the provider will say what was used: then nothing of the facts is needed on the road. */
+static bool usage_expected(const struct call *c) {
+    return !c->is_stream || c->attempt.injected || c->r->q.include_usage;
+}
+
+void call_label(struct call *c) {
+    struct call_request *r = c->r;
+    if (!r) return;
+    if (!r->scanned) { /* not even JSON */
+        c->task = r->facts.task;
+        return;
+    }
+    if (!r->facts_done && !c->settled && c->attempt.n && usage_expected(c)) {
+        enum { BYTES_PER_TOKEN = 4 }; /* only for a call that is cut before its usage comes */
+        c->input_estimate = (uint32_t)(r->body.n / BYTES_PER_TOKEN);
+        c->label_pending = true;
+        return;
+    }
+    read_facts(c);
+    c->task = r->facts.task;
+    c->difficulty = r->facts.difficulty;
+    c->input_estimate = r->facts.input_tokens;
+}

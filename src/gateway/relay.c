@@ -1,0 +1,383 @@
+/* relay: the provider's answer on its way to the client.
+ *
+ * An answer that is not a stream is held (up to limits.hold_max) until it is complete, so that its
+ * cost stands in its head; larger ones flow. Streams flow at once, piece by piece, with a tap that
+ * reads usage; where dray asked for usage itself, what that added is taken out again. The call is
+ * settled before its last bytes go out: for streams that is the terminator. */
+#include "gateway/call.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+/* ---- heads ---- */
+
+static const char *reason(int status) {
+    switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return status < 400 ? "OK" : "Error";
+    }
+}
+
+static void header(buf *b, const char *name, str value) {
+    buf_strz(b, name);
+    buf_add(b, ": ", 2);
+    buf_str(b, value);
+    buf_add(b, "\r\n", 2);
+}
+
+static void header_u64(buf *b, const char *name, uint64_t v) {
+    char text[20];
+    header(b, name, str_make(text, fmt_u64(text, v)));
+}
+
+static void header_nano(buf *b, const char *name, int64_t nano) {
+    char text[32];
+    if (nano != COST_UNKNOWN) header(b, name, str_make(text, fmt_nano(text, nano)));
+}
+
+/* The provider's head as it goes down: all but hop-by-hop, framing, and hints that would mislead. */
+static void passed_head(const struct http_head *h, buf *b) {
+    buf_strz(b, "HTTP/1.1 ");
+    buf_u64(b, h->status);
+    buf_char(b, ' ');
+    buf_strz(b, reason(h->status));
+    buf_strz(b, "\r\n");
+    bool should_retry = false;
+    for (unsigned i = 0; i < h->count; i++) {
+        const struct http_header *x = &h->header[i];
+        if (x->id == HTTP_CONTENT_LENGTH || http_hop_by_hop(h, x) || str_istarts(x->name, STR("x-dray-")))
+            continue;
+        if ((x->id == HTTP_RETRY_AFTER || x->id == HTTP_RETRY_AFTER_MS) && h->status < 300) continue;
+        should_retry |= x->id == HTTP_X_SHOULD_RETRY;
+        buf_str(b, x->name);
+        buf_add(b, ": ", 2);
+        buf_str(b, x->value);
+        buf_add(b, "\r\n", 2);
+    }
+    bool hopeless = (h->status >= 400 && h->status <= 404) || h->status == 413 || h->status == 422;
+    if (hopeless && !should_retry) buf_strz(b, "x-should-retry: false\r\n");
+}
+
+/* dray's own headers on every call. */
+static void dray_headers(const struct call *c, buf *b) {
+    char id[37], num[16];
+    uuid_format(id, c->id);
+    header(b, "x-dray-call-id", str_make(id, 36));
+    if (c->attempt.n) header(b, "x-dray-model", c->attempt.target.name);
+    header_u64(b, "x-dray-attempts", c->attempt.n);
+    header_u64(b, "x-dray-overhead-us", c->overhead_us);
+    header(b, "x-dray-cache", STR("miss"));
+    if (!c->routed) return;
+    header(b, "x-dray-task", str_from(task_name((enum task)c->task)));
+    header(b, "x-dray-rule", c->rule);
+    if (c->tier.n) header(b, "x-dray-tier", c->tier);
+    if (c->difficulty >= 0) {
+        int n = snprintf(num, sizeof num, "%.3f", (double)c->difficulty);
+        header(b, "x-dray-difficulty", str_make(num, (size_t)n));
+    }
+}
+
+static void end_head(const struct call *c, buf *b) {
+    if (!c->keep) buf_strz(b, "connection: close\r\n");
+    buf_strz(b, "\r\n");
+}
+
+/* ---- answers of dray's own ---- */
+
+static void finish(struct call *c) {
+    struct conn *conn = c->conn;
+    bool keep = c->keep;
+    c->conn = NULL;
+    call_over(c);
+    if (conn) conn_finish(conn, keep);
+}
+
+void relay_own(struct call *c, int status, const char *content_type, str body) {
+    if (!c->conn) {
+        call_over(c);
+        return;
+    }
+    buf *b = &c->w->text;
+    buf_clear(b);
+    if (!conn_keep_alive(c->conn)) c->keep = false;
+    buf_printf(b, "HTTP/1.1 %d %s\r\n", status, reason(status));
+    header(b, "content-type", str_from(content_type));
+    header_u64(b, "content-length", body.n);
+    if (c->surface == NULL || c->surface->endpoint) dray_headers(c, b);
+    bool hopeless = (status >= 400 && status <= 404) || status == 413 || status == 422;
+    if (hopeless || (status >= 400 && c->attempt.n > 1)) buf_strz(b, "x-should-retry: false\r\n");
+    if (status == 405)
+        buf_strz(b, c->surface->methods & (1u << HTTP_POST) ? "allow: POST\r\n" : "allow: GET, HEAD\r\n");
+    end_head(c, b);
+    struct iovec v[2] = {{b->p, b->n}, {(char *)(uintptr_t)body.p, c->method == HTTP_HEAD ? 0 : body.n}};
+    conn_send(c->conn, v, v[1].iov_len ? 2 : 1);
+    finish(c);
+}
+
+/* ---- the head of an answer ---- */
+
+static bool is_event_stream(const struct http_head *h) {
+    str t = http_get(h, HTTP_CONTENT_TYPE);
+    return str_istarts(t, STR("text/event-stream"));
+}
+
+/* Sends head_down with the framing; from here the answer flows. */
+static void send_head(struct call *c, const struct http_head *h) {
+    buf *b = &c->w->text;
+    if (c->conn && !conn_keep_alive(c->conn)) c->keep = false;
+    c->chunked_down = !(h && h->has_length && !c->strip) && c->conn && conn_minor(c->conn) >= 1;
+    if (c->chunked_down)
+        buf_strz(b, "transfer-encoding: chunked\r\n");
+    else if (h && h->has_length && !c->strip)
+        header_u64(b, "content-length", h->length);
+    else
+        c->keep = false; /* HTTP/1.0: the end of the connection ends the answer */
+    c->overhead_us += clock_mono_us() - c->turn_us;
+    dray_headers(c, b);
+    end_head(c, b);
+    c->head_sent = true;
+    c->state = CALL_RELAY;
+    struct iovec v = {b->p, b->n};
+    if (c->conn) conn_send(c->conn, &v, 1);
+}
+
+void relay_head(struct call *c, const struct http_head *h) {
+    buf *b = &c->w->text;
+    c->answer = arena_new(&c->a, struct answer);
+    c->status = h->status;
+    str coding = http_get(h, HTTP_CONTENT_ENCODING);
+    c->compressed = coding.n && !str_ieq(coding, STR("identity"));
+    c->relay_sse = is_event_stream(h) && h->status < 300;
+    c->strip = c->relay_sse && c->attempt.injected && !c->compressed;
+    buf_clear(b);
+    passed_head(h, b);
+    if (c->relay_sse) {
+        metric_add(&c->w->metrics.streams, 1);
+        sse_init(&c->sse, CALL_SSE_EVENT_MAX);
+        send_head(c, h);
+        return;
+    }
+    c->state = CALL_HOLD;
+    buf_init(&c->hold, c->config->limits.hold_max);
+    if (h->has_length && h->length > c->config->limits.hold_max) {
+        send_head(c, h);
+        return;
+    }
+    if (h->has_length && h->length) buf_room(&c->hold, (size_t)h->length);
+    c->head_down = arena_str(&c->a, buf_view(b));
+}
+
+/* ---- pieces ---- */
+
+static void back_pressure(struct call *c) {
+    if (!c->conn || !c->attempt.stream || c->paused || conn_pending(c->conn) < CALL_HIGH_WATER) return;
+    c->paused = true;
+    ustream_pause(c->attempt.stream);
+}
+
+static void send_piece(struct call *c, str piece, bool last) {
+    char head[20];
+    struct iovec v[3];
+    int n = 0;
+    if (!c->conn) return;
+    if (c->chunked_down) {
+        int len = piece.n ? snprintf(head, sizeof head, "%zx\r\n", piece.n) : 0;
+        if (piece.n) v[n++] = (struct iovec){head, (size_t)len};
+        if (piece.n) v[n++] = (struct iovec){(char *)(uintptr_t)piece.p, piece.n};
+        const char *end = piece.n ? (last ? "\r\n0\r\n\r\n" : "\r\n") : (last ? "0\r\n\r\n" : "");
+        if (*end) v[n++] = (struct iovec){(char *)(uintptr_t)end, strlen(end)};
+    } else if (piece.n) {
+        v[n++] = (struct iovec){(char *)(uintptr_t)piece.p, piece.n};
+    }
+    if (n) conn_send(c->conn, v, n);
+    back_pressure(c);
+}
+
+/* Reads the events of a piece; in strip mode what goes down is gathered in worker.sse. */
+static void tap_stream(struct call *c, str piece) {
+    struct sse_event ev;
+    buf replaced;
+    buf_init(&replaced, CALL_SSE_EVENT_MAX);
+    buf *out = &c->w->sse;
+    while (sse_next(&c->sse, &piece, &ev)) {
+        enum tap_verdict v = TAP_PASS;
+        buf_clear(&replaced);
+        if (ev.has_data && c->surface->tap != TAP_NONE)
+            v = openai_tap(c->answer, ev.event, ev.data, c->strip && ev.single, c->surface->tap == TAP_RESPONSES,
+                           &replaced);
+        if (!c->strip || v == TAP_DROP) continue;
+        if (v == TAP_REPLACE) {
+            buf_add(out, ev.bytes.p, ev.data_at);
+            buf_str(out, buf_view(&replaced));
+            buf_str(out, str_skip(ev.bytes, ev.data_at + ev.data.n));
+        } else {
+            buf_str(out, ev.bytes);
+        }
+    }
+    buf_free(&replaced);
+}
+
+static void relay_stream(struct call *c, str piece) {
+    buf_clear(&c->w->sse);
+    if (!c->compressed) tap_stream(c, piece);
+    if (c->sse.held.failed) {
+        attempt_stop(c);
+        relay_broken(c, FAULT_STREAM_ERROR, "an event of the stream is too large");
+        return;
+    }
+    str out = c->strip ? buf_view(&c->w->sse) : piece;
+    if (c->answer->done && !c->settled) settle(c);
+    if (out.n) send_piece(c, out, false);
+}
+
+void relay_data(struct call *c, char *p, size_t n) {
+    if (c->state == CALL_HOLD) {
+        buf_add(&c->hold, p, n);
+        if (!c->hold.failed) return;
+        /* Too large to hold: from here it flows; its cost stands in the ledger only. */
+        buf *b = &c->w->text;
+        buf_clear(b);
+        buf_str(b, c->head_down);
+        send_head(c, NULL);
+        send_piece(c, buf_view(&c->hold), false);
+        buf_free(&c->hold);
+    }
+    if (c->relay_sse)
+        relay_stream(c, str_make(p, n));
+    else
+        send_piece(c, str_make(p, n), false);
+}
+
+/* ---- the end ---- */
+
+static void end_held(struct call *c) {
+    int64_t baseline;
+    struct usage_cost cost;
+    if (!c->compressed) openai_answer_read(c->answer, buf_view(&c->hold));
+    if (c->status < 300 && !c->answer->done)
+        c->fault = FAULT_BAD_ANSWER;
+    else if (c->status >= 400)
+        c->fault = FAULT_UPSTREAM_STATUS;
+    buf *b = &c->w->text;
+    buf_clear(b);
+    buf_str(b, c->head_down);
+    c->overhead_us += clock_mono_us() - c->turn_us;
+    settle(c);
+    if (!c->conn) {
+        call_over(c);
+        return;
+    }
+    if (!conn_keep_alive(c->conn)) c->keep = false;
+    settle_costs(c, &cost, &baseline);
+    if (c->status < 300 && c->answer->usage.source != TOKENS_NONE) {
+        header_nano(b, "x-dray-cost-usd", c->spent_nano);
+        if (baseline != COST_UNKNOWN && c->spent_nano != COST_UNKNOWN)
+            header_nano(b, "x-dray-saved-usd", baseline - c->spent_nano);
+    }
+    dray_headers(c, b);
+    header_u64(b, "content-length", c->hold.n);
+    end_head(c, b);
+    struct iovec v[2] = {{b->p, b->n}, {c->hold.p, c->hold.n}};
+    c->head_sent = true;
+    conn_send(c->conn, v, c->hold.n ? 2 : 1);
+    finish(c);
+}
+
+/* Writes the error event that tells a client its stream broke. */
+static void error_event(struct call *c, enum fault f, const char *detail, buf *out) {
+    char text[256];
+    int n = snprintf(text, sizeof text, "The stream broke: %s.", detail);
+    buf body;
+    buf_init(&body, 4096);
+    openai_error_write(&body, fault_row(f)->status, str_from(fault_row(f)->type), str_from(fault_row(f)->name),
+                       str_make(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1), STR_NONE);
+    bool responses = c->surface->tap == TAP_RESPONSES;
+    if (responses) { /* an event of the Responses API: its members stand at the top */
+        jval error = json_get(json_value_at(body.p, body.p + body.n), STR("error"));
+        jval code = json_get(error, STR("code")), message = json_get(error, STR("message"));
+        buf_strz(out, "event: error\ndata: {\"type\":\"error\",\"code\":\"");
+        buf_str(out, code.raw);
+        buf_strz(out, "\",\"message\":\"");
+        buf_str(out, message.raw);
+        buf_strz(out, "\",\"param\":null}\n\n");
+    } else {
+        buf_strz(out, "data: ");
+        buf_str(out, str_trim(buf_view(&body)));
+        buf_strz(out, "\n\n");
+    }
+    buf_free(&body);
+}
+
+void relay_broken(struct call *c, enum fault f, const char *detail) {
+    c->fault = f;
+    settle(c);
+    if (!c->conn) {
+        call_over(c);
+        return;
+    }
+    if (c->relay_sse && !c->compressed && !c->answer->error) {
+        buf out;
+        buf_init(&out, CALL_SSE_EVENT_MAX + 8192);
+        if (sse_rest(&c->sse).n) { /* a piece of an event: end it, so that the error stands alone */
+            if (c->strip) buf_str(&out, sse_rest(&c->sse));
+            buf_strz(&out, "\n\n");
+        }
+        error_event(c, f, detail, &out);
+        send_piece(c, buf_view(&out), true);
+        buf_free(&out);
+        if (!c->chunked_down) c->keep = false;
+        finish(c);
+        return;
+    }
+    if (c->relay_sse && c->answer->error && c->chunked_down) { /* the provider told it itself */
+        send_piece(c, STR_NONE, true);
+        finish(c);
+        return;
+    }
+    struct conn *conn = c->conn; /* no way to say it in-band: cut the connection */
+    call_over(c);
+    conn_abort(conn);
+}
+
+void relay_end(struct call *c) {
+    c->ended = true;
+    if (c->state == CALL_HOLD) {
+        end_held(c);
+        return;
+    }
+    if (c->relay_sse && !c->settled) {
+        if (!c->answer->done && !c->compressed && c->surface->tap != TAP_NONE) {
+            bool told = c->answer->error;
+            relay_broken(c, told ? FAULT_STREAM_ERROR : FAULT_STREAM_UNTERMINATED,
+                         "it ended without its terminator");
+            return;
+        }
+    }
+    if (c->status >= 400 && !c->settled) c->fault = FAULT_UPSTREAM_STATUS;
+    settle(c);
+    if (c->strip) {
+        str rest = sse_rest(&c->sse);
+        if (rest.n) send_piece(c, rest, false);
+    }
+    send_piece(c, STR_NONE, true);
+    finish(c);
+}

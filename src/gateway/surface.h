@@ -1,0 +1,29 @@
+/* surface: the paths that dray answers, one row each. */
+#ifndef DRAY_GATEWAY_SURFACE_H
+#define DRAY_GATEWAY_SURFACE_H
+
+#include "base/str.h"
+#include "catalog/catalog.h"
+#include "facts/facts.h"
+#include "net/http1.h"
+
+struct call;
+
+enum surface_tap { TAP_NONE, TAP_CHAT, TAP_RESPONSES };
+
+struct surface {
+    const char *path;
+    bool prefix;                 /* anything behind `path` too */
+    uint8_t methods;             /* bit 1 << enum http_method */
+    const char *endpoint;        /* ledger field `endpoint`; NULL: not a call, answered by dray itself */
+    uint8_t dialect;             /* enum dialect */
+    uint8_t tap;                 /* how usage is read out of streams */
+    bool streams;                /* `stream: true` means something */
+    uint8_t task;                /* enum task that the endpoint itself says; TASK_UNKNOWN: ask the classifier */
+    void (*own)(struct call *c); /* dray's own answer, after the body is complete */
+};
+
+/* The row of a path, NULL when there is none. */
+const struct surface *surface_find(str path);
+
+#endif
