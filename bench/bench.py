@@ -255,13 +255,13 @@ def arguments():
     p.add_argument("--quiet", type=float, default=0.15, help="a run begins when other work uses fewer cores than this")
     p.add_argument("--quiet-wait", type=float, help="... or after so many seconds")
     p.add_argument("--foreign", type=float, default=0.3, help="a run is repeated when other work used more cores than this")
-    p.add_argument("--retries", type=int, default=1)
+    p.add_argument("--retries", type=int, help="how often a disturbed run is repeated")
     a = p.parse_args()
     unknown = [r for r in a.rows if r not in ROWS]
     if unknown:
         p.error(f"no row {unknown[0]}: {', '.join(ROWS)}")
-    defaults = (2, 3, 1.0, 3.0) if a.quick else (7, 15, 3.0, 60.0)
-    for name, value in zip(("rounds", "latency_rounds", "seconds", "quiet_wait"), defaults):
+    defaults = (2, 3, 1.0, 1.0, 0) if a.quick else (7, 15, 3.0, 60.0, 1)
+    for name, value in zip(("rounds", "latency_rounds", "seconds", "quiet_wait", "retries"), defaults):
         if getattr(a, name) is None:
             setattr(a, name, value)
     a.dir = os.path.abspath(a.dir or os.path.join(a.build, "bench-run"))

@@ -156,7 +156,8 @@ def stage_format(_):
 
 
 def stage_layers(_):
-    return add(one("layers and sizes", ["script/check-layers"]), one("no path of one machine", ["script/check-paths"]))
+    return add(one("layers and sizes", ["script/check-layers"]), one("no path of one machine", ["script/check-paths"]),
+               one("documents tell of code that exists", ["script/check-docs"]))
 
 
 def stage_unit(_):

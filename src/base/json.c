@@ -127,6 +127,17 @@ static inline const char *close_container(jscan *s, const struct feed *f, const 
 
 /* ---- tokens ---- */
 
+/* Whether c may stand at place i of a \u escape that is a low surrogate: \uDC00 to \uDFFF. */
+static bool low_surrogate_char(char c, int i) {
+    switch (i) {
+    case 0: return c == '\\';
+    case 1: return c == 'u';
+    case 2: return json_hex(c) == 13;
+    case 3: return json_hex(c) >= 12;
+    default: return json_hex(c) >= 0;
+    }
+}
+
 /* Length of the \u escape at p; 0 malformed, -1 cut off. A high surrogate and its low one are one escape. */
 static int unicode_len(const char *p, const char *end) {
     unsigned unit = 0;
@@ -138,15 +149,9 @@ static int unicode_len(const char *p, const char *end) {
     }
     if ((unit & 0xFC00) == 0xDC00) return 0;
     if ((unit & 0xFC00) != 0xD800) return 6;
-    for (int i = 6; i < 12; i++) {
-        if (p + i == end) return -1;
-        char c = i > 7 ? (char)(p[i] | 32) : p[i]; /* \uDC00 to \uDFFF */
-        bool good = i == 6   ? c == '\\'
-                    : i == 7 ? c == 'u'
-                    : i == 8 ? c == 'd'
-                    : i == 9 ? c >= 'c' && c <= 'f'
-                             : json_hex(c) >= 0;
-        if (!good) return 0;
+    for (int i = 0; i < 6; i++) {
+        if (p + 6 + i == end) return -1;
+        if (!low_surrogate_char(p[6 + i], i)) return 0;
     }
     return 12;
 }

@@ -15,6 +15,8 @@ static const int16_t zone_worth[ZONES] = {
     [ZONE_HEAD] = 16, [ZONE_TAIL] = 10, [ZONE_MIDDLE] = 2, [ZONE_SYSTEM] = 12};
 
 enum {
+    READ_HEAD = 384, /* bytes of the user turn that are read */
+    READ_TAIL = 160,
     MIDDLE_MAX = 12,  /* points of one task that the middle can give */
     FIRST_PLACES = 4, /* a cue this early is the order itself */
     FIRST_BONUS = 32,
@@ -38,7 +40,7 @@ static void score_cues(const struct cues *c, struct scores *out) {
 }
 
 static void score_shapes(const struct text *t, struct scores *out) {
-    const struct counts *c = &t->c;
+    const union counts *c = &t->c;
     unsigned marks = (unsigned)c->braces + c->semicolons + c->backticks / 2u + c->underscores;
     if (c->fences) out->s[TASK_CODE] += 48;
     if (marks >= 4 && marks * 12 > c->bytes) out->s[TASK_CODE] += 40;
@@ -51,7 +53,7 @@ static void score_shapes(const struct text *t, struct scores *out) {
 
 /* A short turn in whole words that orders nothing. */
 static bool talk(const struct text *t) {
-    const struct counts *c = &t->c;
+    const union counts *c = &t->c;
     return t->n <= SHORT_TOKENS && c->words >= 3 && c->numbers <= 1 && c->other == 0 && c->braces == 0;
 }
 
@@ -93,7 +95,7 @@ static uint64_t shape_of(const struct text *t) {
 
 void classify(const struct router *r, const struct prompt *p, struct facts *f) {
     struct text t;
-    text_read(p, &t);
+    text_read(p, READ_HEAD, READ_TAIL, !f->system_hash, &t);
     if (!f->system_hash) f->system_hash = t.system_hash; /* a dialect reader may have made it of the whole */
     f->template_hash = shape_of(&t);
     if (f->task_source != TASK_BY_NONE && f->task_source != TASK_BY_CLASSIFIER) return;

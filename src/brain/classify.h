@@ -8,7 +8,7 @@
 
 enum {
     CLASSIFY_TASKS = TASK_SYNTHESIZE, /* the tasks that text can ask for are 1..CLASSIFY_TASKS */
-    LEXICON_SLOTS = 8192,             /* a power of two, at most half full */
+    LEXICON_SLOTS = 4096,             /* a power of two, at most half full */
     LEXICON_BITS = 16384,             /* first words, hashed: most tokens end here */
     LEXICON_PHRASE_MAX = 6,           /* tokens of a phrase */
 };
@@ -17,12 +17,13 @@ enum {
 enum zone { ZONE_HEAD, ZONE_TAIL, ZONE_MIDDLE, ZONE_SYSTEM, ZONES };
 
 struct lexicon_slot {
-    uint32_t hash; /* of the phrase so far; 0: free */
     bool more;     /* longer phrases begin so */
+    bool says;     /* it is a phrase itself */
     int8_t weight[CLASSIFY_TASKS + 1];
 };
 
 struct brain {
+    uint32_t hash[LEXICON_SLOTS]; /* of the phrase so far; 0: free. Apart from the slots: stays in the cache */
     struct lexicon_slot slot[LEXICON_SLOTS];
     uint64_t first[LEXICON_BITS / 64];
     uint64_t softener[LEXICON_BITS / 64]; /* words behind which a clause begins */

@@ -31,17 +31,17 @@ static void bit_set(uint64_t *map, uint32_t h) { map[h % LEXICON_BITS / 64] |= 1
 
 static const struct lexicon_slot *find(const struct brain *b, uint32_t hash) {
     for (uint32_t i = hash % LEXICON_SLOTS;; i = (i + 1) % LEXICON_SLOTS) {
-        if (b->slot[i].hash == hash) return &b->slot[i];
-        if (!b->slot[i].hash) return NULL;
+        if (b->hash[i] == hash) return &b->slot[i];
+        if (!b->hash[i]) return NULL;
     }
 }
 
 static struct lexicon_slot *place(struct brain *b, uint32_t hash, unsigned *used) {
     uint32_t i = hash % LEXICON_SLOTS;
-    while (b->slot[i].hash && b->slot[i].hash != hash) i = (i + 1) % LEXICON_SLOTS;
-    if (!b->slot[i].hash) {
+    while (b->hash[i] && b->hash[i] != hash) i = (i + 1) % LEXICON_SLOTS;
+    if (!b->hash[i]) {
         invariant(++*used < LEXICON_SLOTS / 2);
-        b->slot[i].hash = hash;
+        b->hash[i] = hash;
     }
     return &b->slot[i];
 }
@@ -63,7 +63,7 @@ static void add(struct brain *b, unsigned row, unsigned *used) {
         if (i + 1 < n)
             s->more = true;
         else
-            s->weight[rows[row].task] = rows[row].weight;
+            s->says = true, s->weight[rows[row].task] = rows[row].weight;
     }
 }
 
@@ -90,9 +90,7 @@ static unsigned longest(const struct brain *b, const struct token *tok, unsigned
         chain = text_chain(chain, tok[i].hash);
         const struct lexicon_slot *s = find(b, chain);
         if (!s) break;
-        bool says = false;
-        for (unsigned k = 1; k <= CLASSIFY_TASKS; k++) says |= s->weight[k] != 0;
-        if (says) *hit = s, length = i + 1 - at;
+        if (s->says) *hit = s, length = i + 1 - at;
         if (!s->more) break;
     }
     return length;

@@ -10,7 +10,11 @@
 
 #include "base/hash.h"
 
-enum { BUFFER = TEXT_USER_HEAD + TEXT_USER_TAIL + 16, SHORT_MARGIN = 24, LONG_WORD = 8 };
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { SLACK = 16, BUFFER = TEXT_USER_MAX + 2 * SLACK, SHORT_MARGIN = 24, LONG_WORD = 8 };
 
 /* ---- gathering ---- */
 
@@ -134,14 +138,47 @@ static const char base[] =
     "gggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 _Static_assert(sizeof base == 0x180 - 0xc0 + 1, "one letter for each of U+00C0..U+017F");
 
-enum { C_DROP, C_LETTER, C_DIGIT, C_SPACE, C_PUNCT };
+/* Kinds of bytes: the first three make words. */
+enum { C_LOWER, C_UPPER, C_DIGIT, C_SPACE, C_PUNCT, C_HIGH, C_DROP };
+#define L C_LOWER
+#define U C_UPPER
+#define D C_DIGIT
+#define S C_SPACE
+#define P C_PUNCT
+#define H C_HIGH
+#define X C_DROP
+#define H32 H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H, H
+static const uint8_t kinds[256] = {X,   X,   X,   X,  X, X, X, X, X, S, S, S, S, S, X, X,
+                                   X,   X,   X,   X,  X, X, X, X, X, X, X, X, X, X, X, X, /* controls */
+                                   S,   P,   P,   P,  P, P, P, P, P, P, P, P, P, P, P, P,
+                                   D,   D,   D,   D,  D, D, D, D, D, D, P, P, P, P, P, P, /* marks, digits */
+                                   P,   U,   U,   U,  U, U, U, U, U, U, U, U, U, U, U, U,
+                                   U,   U,   U,   U,  U, U, U, U, U, U, U, P, P, P, P, P, /* @ A..Z */
+                                   P,   L,   L,   L,  L, L, L, L, L, L, L, L, L, L, L, L,
+                                   L,   L,   L,   L,  L, L, L, L, L, L, L, P, P, P, P, X, /* ` a..z */
+                                   H32, H32, H32, H32};
+#undef L
+#undef U
+#undef D
+#undef S
+#undef P
+#undef H
+#undef X
+#undef H32
 
-static inline unsigned ascii_class(unsigned c) {
-    if ((c | 32) - 'a' < 26) return C_LETTER;
-    if (c - '0' < 10) return C_DIGIT;
-    if (c == ' ' || (c >= 9 && c <= 13)) return C_SPACE;
-    return c < 33 || c == 127 ? C_DROP : C_PUNCT;
-}
+/* Which counter a mark belongs to; the rest is `other`. */
+static const uint8_t mark_count[128] = {
+    ['?'] = COUNT_questions, ['!'] = COUNT_exclaims,    [':'] = COUNT_colons,       [','] = COUNT_commas,
+    ['.'] = COUNT_periods,   ['"'] = COUNT_quotes,      ['\''] = COUNT_quotes,      ['('] = COUNT_brackets,
+    [')'] = COUNT_brackets,  ['['] = COUNT_brackets,    [']'] = COUNT_brackets,     ['{'] = COUNT_braces,
+    ['}'] = COUNT_braces,    ['+'] = COUNT_operators,   ['='] = COUNT_operators,    ['<'] = COUNT_operators,
+    ['>'] = COUNT_operators, ['*'] = COUNT_operators,   ['%'] = COUNT_operators,    ['-'] = COUNT_operators,
+    ['|'] = COUNT_operators, ['&'] = COUNT_operators,   ['\\'] = COUNT_backslashes, ['$'] = COUNT_dollars,
+    ['^'] = COUNT_carets,    ['_'] = COUNT_underscores, [';'] = COUNT_semicolons,   ['#'] = COUNT_hashes,
+    ['`'] = COUNT_backticks, ['/'] = COUNT_slashes};
+
+static inline bool is_letter(unsigned c) { return (c | 32) - 'a' < 26; }
+static inline bool is_digit(unsigned c) { return c - '0' < 10; }
 
 /* Decodes one character; 0 for a broken byte (length 1). */
 static unsigned decode(const unsigned char *p, size_t n, unsigned *len) {
@@ -187,119 +224,157 @@ static unsigned lower(unsigned u) {
 }
 
 struct tokenizer {
-    const unsigned char *p;
+    const unsigned char *p; /* SLACK bytes behind its end may be read */
     size_t n, i;
     struct token *out;
-    unsigned count, max;
-    struct counts *c;
-    bool line, clause;
+    unsigned count;
+    union counts *c;
+    unsigned flags; /* of the next token: TOKEN_LINE, TOKEN_CLAUSE */
 };
 
-static inline uint32_t hash_step(uint32_t h, unsigned c) { return (h ^ c) * 16777619u; }
-
-static void emit(struct tokenizer *t, uint32_t hash, unsigned kind, unsigned flags, size_t len) {
-    if (t->count == t->max) return;
-    flags |= (t->line ? TOKEN_LINE : 0) | (t->clause ? TOKEN_CLAUSE : 0);
-    hash ^= hash >> 16;
-    hash *= 0x7feb352du;
-    hash ^= hash >> 15;
-    t->out[t->count++] =
-        (struct token){hash, (uint8_t)kind, (uint8_t)flags, (uint16_t)(len > UINT16_MAX ? UINT16_MAX : len)};
-    t->line = t->clause = false;
+static inline uint64_t load64(const unsigned char *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    return v;
 }
 
-/* A run of letters, and digits behind letters ("v2", "h2o"). */
-static void word(struct tokenizer *t) {
-    size_t start = t->i;
-    uint32_t h = 2166136261u;
-    unsigned letters = 0, upper = 0, first_upper = 0;
+/* Hash of a normalised word, eight bytes at a time; ASCII letters count as small ones (digits have that bit
+ * already). Reads up to seven bytes past the end, and ignores them. */
+static inline uint32_t hash_word(const unsigned char *p, size_t n) {
+    uint64_t h = n * 0x9e3779b97f4a7c15u;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t v = load64(p);
+        v |= (~v & 0x8080808080808080u) >> 2;
+        h = (h ^ v) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    }
+    uint64_t v = load64(p);
+    v |= (~v & 0x8080808080808080u) >> 2;
+    v &= (1ull << n * 8) - 1;
+    h = (h ^ v) * 0xff51afd7ed558ccdu;
+    h ^= h >> 29;
+    h *= 0xc4ceb9fe1a85ec53u;
+    return (uint32_t)(h >> 32);
+}
+
+static inline uint32_t hash_mark(uint32_t kind, uint32_t u) {
+    uint32_t h = (kind ^ u * 0x85ebca6bu) * 0xc2b2ae35u;
+    return h ^ h >> 15;
+}
+
+static inline void emit(struct tokenizer *t, uint32_t hash, unsigned kind, unsigned flags, size_t len) {
+    t->out[t->count++] = (struct token){hash, (uint8_t)kind, (uint8_t)(flags | t->flags), (uint16_t)len};
+    t->flags = 0;
+}
+
+static inline void emit_word(struct tokenizer *t, uint32_t hash, size_t letters, unsigned upper, bool capital,
+                             size_t len) {
+    union counts *c = t->c;
+    c->words++;
+    c->letters = (uint16_t)(c->letters + letters);
+    c->long_words = (uint16_t)(c->long_words + (letters >= LONG_WORD));
+    unsigned flags = 0;
+    if (upper) {
+        bool allcaps = letters > 1 && upper == letters;
+        c->upper = (uint16_t)(c->upper + upper);
+        c->capitals = (uint16_t)(c->capitals + capital);
+        c->allcaps = (uint16_t)(c->allcaps + allcaps);
+        flags = (capital ? TOKEN_UPPER : 0u) | (allcaps ? TOKEN_ALLCAPS : 0u);
+    }
+    emit(t, hash, TOKEN_WORD, flags, len);
+}
+
+/* A word with more in it than ASCII letters and digits: normalised into a small buffer. */
+static void word_slow(struct tokenizer *t) {
+    unsigned char w[TEXT_WORD_MAX + SLACK] = {0};
+    size_t start = t->i, n = 0, letters = 0;
+    unsigned upper = 0;
+    bool capital = kinds[t->p[start]] == C_UPPER;
     while (t->i < t->n) {
         unsigned c = t->p[t->i], len = 1, u = c;
         if (c >= 0x80) {
             u = decode(t->p + t->i, t->n - t->i, &len);
-            if (u == 0x2019 && t->i + 3 < t->n && ascii_class(t->p[t->i + 3]) == C_LETTER) {
+            if (u == 0x2019 && t->i > start && is_letter(t->p[t->i + 3])) {
                 t->i += 3;
                 continue;
             }
             if (!u || ascii_of(u) || ideograph(u)) break;
             t->c->foreign++;
             u = lower(u);
-        } else if (c == '\'') {
-            if (t->i + 1 >= t->n || ascii_class(t->p[t->i + 1]) != C_LETTER) break;
+        } else if (c == '\'' && t->i > start) {
+            if (!is_letter(t->p[t->i + 1])) break;
             t->i++;
             continue;
+        } else if (kinds[c] > C_DIGIT) {
+            break;
         } else {
-            unsigned k = ascii_class(c);
-            if (k != C_LETTER && k != C_DIGIT) break;
-            if (c - 'A' < 26) {
-                upper++;
-                first_upper |= t->i == start;
-                u = c | 32;
-            }
+            upper += c - 'A' < 26;
         }
         letters++;
-        if (t->i - start < TEXT_WORD_MAX) {
-            h = hash_step(h, u & 255);
-            if (u > 255) h = hash_step(h, u >> 8);
-        }
+        struct gather g = {.p = (char *)w, .n = n};
+        if (n + 4 <= TEXT_WORD_MAX) put_utf8(&g, u);
+        n = g.n;
         t->i += len;
     }
-    t->c->words++;
-    t->c->letters += (uint16_t)letters;
-    t->c->upper += (uint16_t)upper;
-    if (letters >= LONG_WORD) t->c->long_words++;
-    if (first_upper) t->c->capitals++;
-    bool allcaps = letters > 1 && upper == letters;
-    if (allcaps) t->c->allcaps++;
-    emit(t, h, TOKEN_WORD, (first_upper ? TOKEN_UPPER : 0) | (allcaps ? TOKEN_ALLCAPS : 0), t->i - start);
+    if (t->i == start) t->i++; /* cannot be: the caller saw a letter; never stand still all the same */
+    emit_word(t, hash_word(w, n), letters, upper, capital, t->i - start);
+}
+
+/* Length of the run of ASCII letters and digits at `p` (at most to `end`), and how many are capitals. Word
+ * lengths can't be predicted, so sixteen bytes are compared at once rather than one branch each. */
+static inline size_t word_run(const unsigned char *p, const unsigned char *end, unsigned *upper) {
+    const unsigned char *s = p;
+    *upper = 0;
+#ifdef __SSE2__
+    for (; p + 16 <= end + SLACK; p += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)p);
+        __m128i l = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(32)), _mm_set1_epi8('a'));
+        __m128i d = _mm_sub_epi8(v, _mm_set1_epi8('0')), u = _mm_sub_epi8(v, _mm_set1_epi8('A'));
+        __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(l, _mm_set1_epi8(25)), l);
+        __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(d, _mm_set1_epi8(9)), d);
+        __m128i capital = _mm_cmpeq_epi8(_mm_min_epu8(u, _mm_set1_epi8(25)), u);
+        unsigned other = ~(unsigned)_mm_movemask_epi8(_mm_or_si128(letter, digit)),
+                 caps = (unsigned)_mm_movemask_epi8(capital);
+        unsigned n = (unsigned)__builtin_ctz(other); /* 16 when all belong: the bits above are set */
+        caps &= (1u << n) - 1;
+        if (caps) *upper += (unsigned)__builtin_popcount(caps);
+        if (n < 16) {
+            p += n;
+            break;
+        }
+    }
+#else
+    for (; p < end && kinds[*p] <= C_DIGIT; p++) *upper += kinds[*p] == C_UPPER;
+#endif
+    return (size_t)((p < end ? p : end) - s);
+}
+
+/* A run of letters, and digits behind letters ("v2", "h2o"). */
+static inline void word(struct tokenizer *t) {
+    const unsigned char *s = t->p + t->i, *end = t->p + t->n;
+    unsigned upper;
+    size_t len = word_run(s, end, &upper);
+    const unsigned char *p = s + len;
+    if (p < end && (*p >= 0x80 || (*p == '\'' && is_letter(p[1])))) {
+        word_slow(t);
+        return;
+    }
+    t->i += len + (*p == ' '); /* the space behind it says nothing; past the end stands a zero */
+    emit_word(t, hash_word(s, len < TEXT_WORD_MAX ? len : TEXT_WORD_MAX), len, upper, kinds[*s] == C_UPPER, len);
 }
 
 static void number(struct tokenizer *t) {
     size_t start = t->i;
-    while (t->i < t->n &&
-           (ascii_class(t->p[t->i]) == C_DIGIT || ((t->p[t->i] == '.' || t->p[t->i] == ',') && t->i + 1 < t->n &&
-                                                   ascii_class(t->p[t->i + 1]) == C_DIGIT)))
+    while (t->i < t->n && (is_digit(t->p[t->i]) || ((t->p[t->i] == '.' || t->p[t->i] == ',') && t->i + 1 < t->n &&
+                                                    is_digit(t->p[t->i + 1]))))
         t->i++;
     size_t len = t->i - start;
     t->c->numbers++;
-    t->c->digits += (uint16_t)len;
-    emit(t, hash_step(0x23u, (unsigned)(len > 6 ? 6 : len)), TOKEN_NUMBER, 0, len);
-}
-
-static void count_punct(struct counts *c, unsigned u) {
-    switch (u) {
-    case '?': c->questions++; break;
-    case '!': c->exclaims++; break;
-    case ':': c->colons++; break;
-    case ',': c->commas++; break;
-    case '.': c->periods++; break;
-    case '"':
-    case '\'': c->quotes++; break;
-    case '(':
-    case ')':
-    case '[':
-    case ']': c->brackets++; break;
-    case '{':
-    case '}': c->braces++; break;
-    case '+':
-    case '=':
-    case '<':
-    case '>':
-    case '*':
-    case '%':
-    case '-':
-    case '|':
-    case '&': c->operators++; break;
-    case '\\': c->backslashes++; break;
-    case '$': c->dollars++; break;
-    case '^': c->carets++; break;
-    case '_': c->underscores++; break;
-    case ';': c->semicolons++; break;
-    case '#': c->hashes++; break;
-    case '`': c->backticks++; break;
-    case '/': c->slashes++; break;
-    default: c->other++;
-    }
+    t->c->digits = (uint16_t)(t->c->digits + len);
+    emit(t, hash_mark(0x23, (unsigned)(len > 6 ? 6 : len)), TOKEN_NUMBER, 0, len);
 }
 
 /* "A." "B)" "(c)" at the start of a line: one option of a list. */
@@ -310,88 +385,109 @@ static bool option_at(const struct tokenizer *t) {
            (t->p[i + 1] == '.' || t->p[i + 1] == ')' || t->p[i + 1] == ':');
 }
 
-static void punct(struct tokenizer *t, unsigned u, unsigned len) {
-    count_punct(t->c, u);
-    bool bullet = t->line && (u == '-' || u == '*');
-    if (bullet) t->c->bullets++;
+static void punct(struct tokenizer *t, unsigned u, size_t len) {
+    t->c->n[mark_count[u & 127]]++;
+    unsigned flags = t->flags, opens = 0;
     if (u == '`' && t->i + 2 < t->n && t->p[t->i + 1] == '`' && t->p[t->i + 2] == '`') {
         t->c->fences++;
         len = 3;
-        u = 0x60606060u;
     }
-    bool line = t->line, clause = t->clause;
-    emit(t, hash_step(0x50u, u), TOKEN_PUNCT, 0, len);
-    t->i += len;
+    if (flags & TOKEN_LINE && (u == '-' || u == '*')) {
+        t->c->bullets++;
+        opens = flags;
+    }
     /* what opens a line or clause does not use it up */
-    if (bullet || u == '"' || u == '\'' || u == '(' || u == '#' || u == '[') t->line = line, t->clause = clause;
-    if (u == '.' || u == '?' || u == '!' || u == ':' || u == ';') t->clause = true;
+    if (u == '"' || u == '\'' || u == '(' || u == '#' || u == '[') opens = flags;
+    if (u == '.' || u == '?' || u == '!' || u == ':' || u == ';') opens |= TOKEN_CLAUSE;
+    emit(t, hash_mark(0x50, u | (unsigned)len << 8), TOKEN_PUNCT, 0, len);
+    t->i += len;
+    t->flags = opens;
 }
 
-static void step(struct tokenizer *t) {
-    unsigned c = t->p[t->i], len = 1, u = c, kind;
-    if (c >= 0x80) {
-        u = decode(t->p + t->i, t->n - t->i, &len);
-        if (!u) {
-            t->c->other++;
-            t->i++;
-            return;
-        }
-        unsigned as = ascii_of(u);
-        if (as) {
-            u = as;
-        } else if (ideograph(u)) {
-            t->c->ideographs++;
-            t->i += len;
-            emit(t, hash_step(hash_step(0x49u, u & 0xffff), u >> 16), TOKEN_IDEOGRAPH, 0, len);
-            return;
-        } else {
-            word(t);
-            return;
-        }
+static void space(struct tokenizer *t, unsigned u, size_t len) {
+    if (u == '\n') {
+        t->c->newlines++;
+        t->flags = TOKEN_LINE | TOKEN_CLAUSE;
     }
-    kind = ascii_class(u);
-    if (kind == C_SPACE) {
-        t->c->spaces++;
-        if (u == '\n') t->c->newlines++, t->line = t->clause = true;
+    t->i += len;
+}
+
+/* What begins with a byte above 127. */
+static void high(struct tokenizer *t) {
+    unsigned len, u = decode(t->p + t->i, t->n - t->i, &len);
+    if (!u) {
+        t->c->other++;
+        t->i++;
+        return;
+    }
+    unsigned as = ascii_of(u);
+    if (as == ' ' || as == '\n') {
+        space(t, as, len);
+    } else if (as) {
+        punct(t, as, len);
+    } else if (ideograph(u)) {
+        t->c->ideographs++;
         t->i += len;
-    } else if (kind == C_DROP) {
-        t->i += len;
+        emit(t, hash_mark(0x49, u), TOKEN_IDEOGRAPH, 0, len);
     } else {
-        if (t->line && option_at(t)) t->c->options++;
-        if (kind == C_LETTER)
-            word(t);
-        else if (kind == C_DIGIT)
-            number(t);
-        else
-            punct(t, u, len);
+        word_slow(t);
     }
 }
 
-static unsigned tokenize(const char *p, size_t n, struct token *out, unsigned max, struct counts *c) {
+static unsigned tokenize(const char *p, size_t n, struct token *out, unsigned max, union counts *c) {
     struct tokenizer t = {
-        .p = (const unsigned char *)p, .n = n, .out = out, .max = max, .c = c, .line = true, .clause = true};
-    while (t.i < t.n) step(&t);
-    c->bytes += (uint16_t)n;
+        .p = (const unsigned char *)p, .n = n, .out = out, .c = c, .flags = TOKEN_LINE | TOKEN_CLAUSE};
+    while (t.i < n && t.count < max) {
+        unsigned u = t.p[t.i], k = kinds[u];
+        if (t.flags & TOKEN_LINE && k < C_HIGH && option_at(&t)) c->options++;
+        if (k <= C_UPPER)
+            word(&t);
+        else if (k == C_SPACE)
+            space(&t, u, 1);
+        else if (k == C_PUNCT)
+            punct(&t, u, 1);
+        else if (k == C_DIGIT)
+            number(&t);
+        else if (k == C_HIGH)
+            high(&t);
+        else
+            t.i++;
+    }
+    c->bytes = (uint16_t)(c->bytes + t.i);
     return t.count;
 }
 
-unsigned text_tokens(str plain, struct token *out, unsigned max, struct counts *c) {
-    struct counts none = {0};
-    return tokenize(plain.p, plain.n < BUFFER ? plain.n : BUFFER, out, max, c ? c : &none);
+unsigned text_tokens(str plain, struct token *out, unsigned max, union counts *c) {
+    char buffer[TEXT_SYSTEM_READ + SLACK];
+    union counts none = {{0}};
+    size_t n = plain.n < TEXT_SYSTEM_READ ? plain.n : TEXT_SYSTEM_READ;
+    if (n) memcpy(buffer, plain.p, n);
+    memset(buffer + n, 0, SLACK);
+    return tokenize(buffer, n, out, max, c ? c : &none);
 }
 
-void text_read(const struct prompt *p, struct text *out) {
-    char buffer[BUFFER];
+/* The first `head` and last `tail` bytes of the system prompt are its fingerprint; of them its start is read. */
+static void read_system(const struct prompt *p, bool wanted, char *buffer, struct text *out) {
     struct gather g = {.p = buffer};
-    struct counts system = {0};
+    union counts c = {{0}};
+    size_t most = wanted ? TEXT_SYSTEM_MAX / 2 : TEXT_SYSTEM_READ / 2;
+    gather_parts(p->system, p->system_count, most + most / 2, most / 2, &g, &out->system_bytes);
+    memset(buffer + g.n, 0, SLACK);
+    out->system_hash = g.n && wanted ? fingerprint(str_make(buffer, g.n)) : 0;
+    size_t some = g.n < TEXT_SYSTEM_READ ? g.n : TEXT_SYSTEM_READ;
+    out->system_n = (uint16_t)tokenize(buffer, some, out->system, TEXT_SYSTEM_TOKENS, &c);
+}
+
+void text_read(const struct prompt *p, unsigned head, unsigned tail, bool wanted, struct text *out) {
+    char buffer[BUFFER];
     memset(&out->c, 0, sizeof out->c);
-    size_t cut =
-        gather_parts(p->system, p->system_count, TEXT_SYSTEM_HEAD, TEXT_SYSTEM_TAIL, &g, &out->system_bytes);
-    out->system_hash = g.n ? fingerprint(str_make(buffer, g.n)) : 0;
-    size_t some = g.n < TEXT_SYSTEM_TOKENS_BYTES ? g.n : TEXT_SYSTEM_TOKENS_BYTES;
-    out->system_n = (uint16_t)tokenize(buffer, some, out->system, TEXT_SYSTEM_TOKENS, &system);
-    g = (struct gather){.p = buffer};
-    cut = gather_parts(p->user, p->user_count, TEXT_USER_HEAD, TEXT_USER_TAIL, &g, &out->bytes);
+    out->system_n = 0;
+    out->system_bytes = 0;
+    out->system_hash = 0;
+    if (p->system_count) read_system(p, wanted, buffer, out);
+    struct gather g = {.p = buffer};
+    size_t cut = gather_parts(p->user, p->user_count, head, tail, &g, &out->bytes);
+    memset(buffer + g.n, 0, SLACK);
     /* The tail keeps its own share of the tokens, so that a head of short ones can't push it out. */
     unsigned most = TEXT_USER_TOKENS - (cut < g.n ? TEXT_USER_TOKENS / 4 : 0);
     unsigned n = tokenize(buffer, cut, out->tok, most, &out->c);

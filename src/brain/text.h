@@ -7,13 +7,11 @@
 #include "facts/prompt.h"
 
 enum {
-    TEXT_USER_HEAD = 1536, /* bytes read of the last user turn, decoded */
-    TEXT_USER_TAIL = 512,
-    TEXT_SYSTEM_HEAD = 1536, /* bytes that make the system prompt's fingerprint */
-    TEXT_SYSTEM_TAIL = 512,
-    TEXT_SYSTEM_TOKENS_BYTES = 512, /* of those, bytes from the start that are tokenised */
+    TEXT_USER_MAX = 2048,   /* bytes read of the last user turn, head and tail, decoded: at most */
+    TEXT_SYSTEM_MAX = 2048, /* bytes of the system prompt that make its fingerprint, head and tail */
+    TEXT_SYSTEM_READ = 256, /* of those, bytes from the start that are tokenised */
     TEXT_USER_TOKENS = 512,
-    TEXT_SYSTEM_TOKENS = 128,
+    TEXT_SYSTEM_TOKENS = 64,
     TEXT_WORD_MAX = 64, /* bytes of a word that are hashed */
 };
 
@@ -31,19 +29,29 @@ struct token {
     uint16_t len; /* bytes as written */
 };
 
-/* What was counted in the bytes that were read (both head and tail). */
+/* What was counted in the bytes that were read (head and tail): first by single characters, then shapes. */
 #define TEXT_COUNTS(X)                                                                                            \
-    X(bytes)                                                                                                      \
-    X(letters)                                                                                                    \
-    X(upper) X(digits) X(spaces) X(newlines) X(other) X(questions) X(exclaims) X(colons) X(commas) X(periods)     \
-        X(quotes) X(brackets) X(braces) X(operators) X(backslashes) X(dollars) X(carets) X(underscores)           \
-            X(semicolons) X(hashes) X(backticks) X(slashes) X(ideographs) X(foreign) X(words) X(long_words)       \
+    X(other)                                                                                                      \
+    X(questions) X(exclaims) X(colons) X(commas) X(periods) X(quotes) X(brackets) X(braces) X(operators)          \
+        X(backslashes) X(dollars) X(carets) X(underscores) X(semicolons) X(hashes) X(backticks) X(slashes)        \
+            X(newlines) X(bytes) X(letters) X(upper) X(digits) X(ideographs) X(foreign) X(words) X(long_words)    \
                 X(numbers) X(capitals) X(allcaps) X(bullets) X(options) X(fences)
 
-struct counts {
-#define X(name) uint16_t name;
+enum text_count {
+#define X(name) COUNT_##name,
     TEXT_COUNTS(X)
 #undef X
+        TEXT_COUNT_KINDS
+};
+
+/* The same by name and by number. */
+union counts {
+    uint16_t n[TEXT_COUNT_KINDS];
+    struct {
+#define X(name) uint16_t name;
+        TEXT_COUNTS(X)
+#undef X
+    };
 };
 
 struct text {
@@ -51,15 +59,17 @@ struct text {
     uint16_t cut;   /* place of the tail's first token; n when the whole turn was read */
     uint32_t bytes; /* of the whole last user turn as it stands in the body */
     uint32_t system_bytes;
-    struct counts c; /* of the user turn */
+    union counts c; /* of the user turn */
     struct token tok[TEXT_USER_TOKENS];
     struct token system[TEXT_SYSTEM_TOKENS];
     uint64_t system_hash; /* 0 without a system prompt */
 };
 
-void text_read(const struct prompt *p, struct text *out);
+/* Reads `head` bytes from the start of the user turn and `tail` from its end (all, when that is no more than
+ * both; together at most TEXT_USER_MAX). `fingerprint`: system_hash is wanted. */
+void text_read(const struct prompt *p, unsigned head, unsigned tail, bool fingerprint, struct text *out);
 /* Tokens of a plain text (the lexicon's phrases). Returns their number; `c` may be NULL. */
-unsigned text_tokens(str plain, struct token *out, unsigned max, struct counts *c);
+unsigned text_tokens(str plain, struct token *out, unsigned max, union counts *c);
 
 /* Hash of a sequence: start with TEXT_CHAIN, add tokens one by one. */
 #define TEXT_CHAIN 0x9e3779b9u

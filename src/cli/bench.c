@@ -53,7 +53,7 @@ static int run(int argc, char **argv);
 
 const struct command command_bench = {
     .name = "bench",
-    .brief = "load against a gateway, with percentiles free of coordinated omission",
+    .brief = "load against a gateway, latency from the time a call was due",
     .args = "[closed|open|stream|idle] [URL]",
     .args_max = 2,
     .about =

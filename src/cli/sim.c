@@ -34,7 +34,7 @@ static int run(int argc, char **argv);
 
 const struct command command_sim = {
     .name = "sim",
-    .brief = "simulated providers: OpenAI, Anthropic and Gemini dialects on one port",
+    .brief = "simulated providers: OpenAI, Anthropic and Gemini on one port",
     .args = "",
     .about = "Answers like the providers do, without a model: for trials without a key, tests and benchmarks. "
              "Every answer says that it "

@@ -243,6 +243,8 @@ static const struct json_case {
     BAD(string_high_then_n, "[\"\\uD800\\n\"]"),
     BAD(string_low_high, "[\"\\uDD1E\\uD834\"]"),
     BAD(string_high_bmp, "[\"\\uD888\\u1234\"]"),
+    BAD(string_low_surrogate_with_control, "[\"\\ud83d\\ude\0200\"]"),
+    BAD(string_low_surrogate_with_capital_junk, "[\"\\uD83D\\uDE\100G\"]"),
     BAD(string_accentuated_char_no_quotes, "[\303\251]"),
     BAD(string_backslash_00, "[\"\\\000\"]"),
     BAD(string_escape_x, "[\"\\x00\"]"),
