@@ -1,0 +1,438 @@
+/* gemini: generateContent answers, streams and errors (Gemini API and Vertex AI).
+ *
+ * promptTokenCount includes what was cached; candidatesTokenCount excludes thoughts; tokens of tool use
+ * come on top. A stream has no terminator: the chunk with a finishReason is the last word. There is no
+ * tool reason, and calls come whole; ids are minted where there are none, so that two calls of one tool
+ * can be told apart. */
+#include "chat/chat_int.h"
+
+/* ---- finish ---- */
+
+static const struct {
+    str word;
+    int64_t number; /* some servers give the enum's number */
+    enum finish finish;
+} finishes[] = {
+    {STR_INIT("STOP"), 1, FINISH_STOP},
+    {STR_INIT("MAX_TOKENS"), 2, FINISH_LENGTH},
+    {STR_INIT("SAFETY"), 3, FINISH_FILTER},
+    {STR_INIT("RECITATION"), 4, FINISH_FILTER},
+    {STR_INIT("OTHER"), 5, FINISH_OTHER},
+    {STR_INIT("LANGUAGE"), 6, FINISH_FILTER},
+    {STR_INIT("BLOCKLIST"), 7, FINISH_FILTER},
+    {STR_INIT("PROHIBITED_CONTENT"), 8, FINISH_FILTER},
+    {STR_INIT("SPII"), 9, FINISH_FILTER},
+    {STR_INIT("MALFORMED_FUNCTION_CALL"), 10, FINISH_OTHER},
+    {STR_INIT("IMAGE_SAFETY"), 11, FINISH_FILTER},
+    {STR_INIT("MODEL_ARMOR"), -1, FINISH_FILTER},
+};
+
+static enum finish finish_of(jval reason) {
+    int64_t n = 0;
+    bool number = json_i64(reason, &n);
+    if (!number && reason.type != J_STRING) return FINISH_NONE;
+    if (json_is(reason, STR("FINISH_REASON_UNSPECIFIED")) || (number && n == 0)) return FINISH_NONE;
+    for (size_t i = 0; i < sizeof finishes / sizeof *finishes; i++)
+        if (number ? n == finishes[i].number : json_is(reason, finishes[i].word)) return finishes[i].finish;
+    return FINISH_OTHER;
+}
+
+static const char *finish_word(uint8_t finish) {
+    switch (finish) {
+    case FINISH_LENGTH: return "MAX_TOKENS";
+    case FINISH_FILTER: return "SAFETY";
+    case FINISH_OTHER: return "OTHER";
+    default: return "STOP";
+    }
+}
+
+/* ---- usage ---- */
+
+static int64_t count(jval meta, const char *key, struct usage *u) {
+    jval v = json_get(meta, str_from(key));
+    int64_t n = 0;
+    if (!jv_has(v)) return 0;
+    if (json_i64(v, &n) && n >= 0) return n;
+    u->suspect = true;
+    return 0;
+}
+
+static int64_t of_modality(jval details, const char *modality) {
+    jval d;
+    int64_t n = 0, sum = 0;
+    for (jiter it = json_iter(details); details.type == J_ARRAY && json_item(&it, &d);)
+        if (json_is(json_get(d, STR("modality")), str_from(modality)) &&
+            json_i64(json_get(d, STR("tokenCount")), &n) && n > 0)
+            sum += n;
+    return sum;
+}
+
+static int64_t take(int64_t n, int64_t *left) {
+    if (n > *left) n = *left;
+    *left -= n;
+    return n;
+}
+
+bool gemini_usage(jval meta, struct usage *out) {
+    struct usage u = {.service_tier = out->service_tier, .source = TOKENS_PROVIDER};
+    if (meta.type != J_OBJECT) return false;
+    int64_t prompt = count(meta, "promptTokenCount", &u), tools = count(meta, "toolUsePromptTokenCount", &u);
+    int64_t cached = count(meta, "cachedContentTokenCount", &u), thoughts = count(meta, "thoughtsTokenCount", &u);
+    int64_t made = count(meta, "candidatesTokenCount", &u), total = count(meta, "totalTokenCount", &u);
+    if (!made) made = count(meta, "responseTokenCount", &u); /* live sessions' name */
+    jval in = json_get(meta, STR("promptTokensDetails")), out_d = json_get(meta, STR("candidatesTokensDetails"));
+    jval cache = json_get(meta, STR("cacheTokensDetails"));
+    if (total && total != prompt + tools + made + thoughts) u.suspect = true;
+    if (cached > prompt) {
+        u.suspect = true;
+        cached = 0; /* no discount on contradictory evidence */
+    }
+    int64_t left = prompt + tools, cached_left = cached, audio = of_modality(in, "AUDIO"),
+            image = of_modality(in, "IMAGE");
+    u.units[USAGE_CACHED_AUDIO] = take(of_modality(cache, "AUDIO"), &cached_left);
+    u.units[USAGE_CACHED_INPUT] = cached_left;
+    left -= cached;
+    audio -= audio > u.units[USAGE_CACHED_AUDIO] ? u.units[USAGE_CACHED_AUDIO] : audio;
+    image -= of_modality(cache, "IMAGE") < image ? of_modality(cache, "IMAGE") : image;
+    u.units[USAGE_INPUT_AUDIO] = take(audio, &left);
+    u.units[USAGE_INPUT_IMAGE] = take(image, &left);
+    u.units[USAGE_INPUT] = left;
+    left = made;
+    u.units[USAGE_OUTPUT_AUDIO] = take(of_modality(out_d, "AUDIO"), &left);
+    u.units[USAGE_OUTPUT_IMAGE] = take(of_modality(out_d, "IMAGE"), &left);
+    u.units[USAGE_OUTPUT] = left;
+    u.units[USAGE_REASONING] = thoughts;
+    u.units[USAGE_SEARCH] = out->units[USAGE_SEARCH];
+    *out = u;
+    return true;
+}
+
+static void write_usage(const struct usage *u, jw *w) {
+    const int64_t *n = u->units;
+    jw_kobject(w, "usageMetadata");
+    jw_ki64(w, "promptTokenCount", chat_in(u));
+    jw_ki64(w, "candidatesTokenCount", chat_out(u) - n[USAGE_REASONING]);
+    jw_ki64(w, "totalTokenCount", chat_in(u) + chat_out(u));
+    if (n[USAGE_REASONING]) jw_ki64(w, "thoughtsTokenCount", n[USAGE_REASONING]);
+    if (n[USAGE_CACHED_INPUT] + n[USAGE_CACHED_AUDIO])
+        jw_ki64(w, "cachedContentTokenCount", n[USAGE_CACHED_INPUT] + n[USAGE_CACHED_AUDIO]);
+    jw_object_end(w);
+}
+
+/* ---- reading ---- */
+
+static void read_call(struct chat_reader *r, unsigned choice, jval call, jtext signature) {
+    jval args = json_get(call, STR("args"));
+    int n = chat_put_call(r, choice, UINT32_MAX, jt(json_get(call, STR("id"))), jt(json_get(call, STR("name"))),
+                          chat_sign(r->scratch, CHAT_GEMINI, signature));
+    if (n < 0) return;
+    chat_put_args(r, choice, (unsigned)n, chat_escape(r->scratch, args.type == J_OBJECT ? args.raw : STR("{}")));
+    chat_put(r, (struct chat_event){.type = CE_CALL_END, .choice = (uint16_t)choice, .call = (uint16_t)n});
+}
+
+static void read_part(struct chat_reader *r, unsigned choice, jval v) {
+    jval text = json_get(v, STR("text")), call = json_get(v, STR("functionCall")),
+         media = json_get(v, STR("inlineData"));
+    if (call.type == J_OBJECT) {
+        read_call(r, choice, call, jt(json_get(v, STR("thoughtSignature"))));
+    } else if (text.type == J_STRING) {
+        chat_put_text(r, json_true(json_get(v, STR("thought"))) ? CE_THINKING : CE_TEXT, choice, jt(text));
+    } else if (media.type == J_OBJECT) {
+        struct chat_part p = {.mime = jt(json_get(media, STR("mimeType"))),
+                              .data = jt(json_get(media, STR("data")))};
+        p.type = str_starts(p.mime.raw, STR("image"))   ? PART_IMAGE
+                 : str_starts(p.mime.raw, STR("audio")) ? PART_AUDIO
+                                                        : PART_FILE;
+        if (choice < CHAT_CHOICES_MAX)
+            chat_put(r, (struct chat_event){.type = CE_MEDIA, .choice = (uint16_t)choice, .part = &p});
+    }
+}
+
+static void count_searches(struct chat_reader *r, jval candidate) {
+    jval queries = json_path(candidate, "groundingMetadata", "webSearchQueries", NULL), q;
+    int64_t n = 0;
+    for (jiter it = json_iter(queries); queries.type == J_ARRAY && json_item(&it, &q);) n++;
+    if (n) r->usage.units[USAGE_SEARCH] = n;
+}
+
+static void read_candidate(struct chat_reader *r, jval c) {
+    int64_t index = 0;
+    jval parts = json_path(c, "content", "parts", NULL), part;
+    json_i64(json_get(c, STR("index")), &index);
+    if (index < 0 || index >= CHAT_CHOICES_MAX) return;
+    for (jiter it = json_iter(parts); parts.type == J_ARRAY && json_item(&it, &part);)
+        read_part(r, (unsigned)index, part);
+    count_searches(r, c);
+    enum finish f = finish_of(json_get(c, STR("finishReason")));
+    if (f == FINISH_NONE) return;
+    chat_put_finish(r, (unsigned)index, f, JT_NONE);
+    if (index == 0) r->ended = true;
+}
+
+static bool read_chunk(struct chat_reader *r, jval root) {
+    jval candidates = json_get(root, STR("candidates")),
+         blocked = json_path(root, "promptFeedback", "blockReason", NULL), c;
+    jval meta = json_get(root, STR("usageMetadata"));
+    if (candidates.type != J_ARRAY && !jv_has(blocked) && meta.type != J_OBJECT) return false;
+    gemini_usage(meta, &r->usage);
+    chat_put_start(r, jt(json_get(root, STR("responseId"))), jt(json_get(root, STR("modelVersion"))));
+    for (jiter it = json_iter(candidates); candidates.type == J_ARRAY && json_item(&it, &c);) read_candidate(r, c);
+    if (jv_has(blocked) && !r->ended) {
+        chat_put_finish(r, 0, FINISH_FILTER, JT_NONE);
+        r->ended = true;
+    }
+    return true;
+}
+
+static bool read_answer(struct chat_reader *r, jval root) {
+    if (!read_chunk(r, root)) return false;
+    if (!r->ended) chat_put_finish(r, 0, FINISH_OTHER, JT_NONE);
+    chat_put_usage(r);
+    chat_put(r, (struct chat_event){.type = CE_END});
+    return true;
+}
+
+static void read_error(struct chat_error *e, jval root, arena *a) {
+    jval error = json_get(root, STR("error")), d;
+    int64_t code;
+    if (error.type != J_OBJECT) {
+        openai_read_error(e, root, a);
+        return;
+    }
+    e->message = json_text(json_get(error, STR("message")), a);
+    e->type = json_text(json_get(error, STR("status")), a);
+    if (!e->status && json_i64(json_get(error, STR("code")), &code) && code >= 400 && code < 600)
+        e->status = (int)code;
+    jval details = json_get(error, STR("details"));
+    for (jiter it = json_iter(details); details.type == J_ARRAY && json_item(&it, &d);) {
+        str delay = json_text(json_get(d, STR("retryDelay")), a); /* "48s", "1.5s" */
+        double seconds;
+        if (delay.n > 1 && delay.p[delay.n - 1] == 's' &&
+            json_f64((jval){.raw = str_take(delay, delay.n - 1), .type = J_NUMBER}, &seconds) && seconds >= 0 &&
+            seconds < 86400)
+            e->retry_ms = (int64_t)(seconds * 1000);
+    }
+}
+
+static bool read_event(struct chat_reader *r, str event, jval root) {
+    (void)event;
+    if (json_get(root, STR("error")).type == J_OBJECT) {
+        struct chat_error e = {.retry_ms = -1};
+        read_error(&e, root, r->scratch);
+        chat_put_error(r, &e);
+        return true;
+    }
+    return read_chunk(r, root);
+}
+
+/* ---- writing: parts ---- */
+
+static void write_text(jw *w, jtext text, bool thought, jtext signature) {
+    jw_object(w);
+    jw_kjt(w, "text", text);
+    if (thought) jw_kbool(w, "thought", true);
+    jw_kjt_if(w, "thoughtSignature", signature);
+    jw_object_end(w);
+}
+
+static void write_call(jw *w, jtext id, jtext name, str args, jtext signature) {
+    jw_object(w);
+    jw_kobject(w, "functionCall");
+    jw_kjt(w, "id", id);
+    jw_kjt(w, "name", name);
+    jw_key(w, "args");
+    jw_raw(w, args);
+    jw_object_end(w);
+    jw_kjt_if(w, "thoughtSignature", signature);
+    jw_object_end(w);
+}
+
+static void write_media(jw *w, const struct chat_part *p) {
+    if (!jt_has(p->data)) return;
+    jw_object(w);
+    jw_kobject(w, "inlineData");
+    jw_kjt(w, "mimeType", p->mime);
+    jw_kjt(w, "data", p->data);
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
+static void write_part(const struct chat_part *p, jw *w) {
+    switch (p->type) {
+    case PART_TEXT:
+    case PART_REFUSAL: write_text(w, p->text, false, JT_NONE); break;
+    case PART_THINKING:
+        if (p->redacted)
+            write_text(w, JT_NONE, true, p->text);
+        else
+            write_text(w, p->text, true, p->signature);
+        break;
+    case PART_CALL: write_call(w, p->id, p->name, p->args, p->signature); break;
+    default: write_media(w, p);
+    }
+}
+
+static void candidate_begin(jw *w) {
+    jw_object(w);
+    jw_kobject(w, "content");
+    jw_karray(w, "parts");
+}
+
+static void candidate_end(jw *w, unsigned index, const char *finish) {
+    jw_array_end(w);
+    jw_kstr(w, "role", STR("model"));
+    jw_object_end(w);
+    if (finish) jw_kstr(w, "finishReason", str_from(finish));
+    jw_ki64(w, "index", index);
+    jw_object_end(w);
+}
+
+static void write_tail(jw *w, jtext id, uint64_t seed, str model, arena *a) {
+    jw_kstr(w, "modelVersion", model);
+    jw_kjt(w, "responseId", jt_has(id) ? id : chat_mint_id(a, "", seed, 0));
+}
+
+static void write_answer(const struct chat_answer *ans, str model, uint64_t seed, int64_t created, jw *w) {
+    (void)created;
+    jw_object(w);
+    jw_karray(w, "candidates");
+    for (unsigned i = 0; i < (ans->choices ? ans->choices : 1); i++) {
+        candidate_begin(w);
+        for (const struct chat_part *p = ans->choice[i].parts; p; p = p->next) write_part(p, w);
+        candidate_end(w, i, finish_word(ans->choice[i].finish));
+    }
+    jw_array_end(w);
+    if (ans->usage.source != TOKENS_NONE) write_usage(&ans->usage, w);
+    write_tail(w, ans->id, seed, model, ans->a);
+    jw_object_end(w);
+}
+
+/* ---- writing: streamed ---- */
+
+static void chunk_begin(struct chat_writer *c, jw *w) {
+    buf_strz(c->out, "data: ");
+    jw_init(w, c->out);
+    jw_object(w);
+    jw_karray(w, "candidates");
+    candidate_begin(w);
+}
+
+static void chunk_end(struct chat_writer *c, unsigned index, const char *finish, jw *w) {
+    candidate_end(w, index, finish);
+    jw_array_end(w);
+    if (c->has_usage) write_usage(&c->usage, w);
+    write_tail(w, c->id, c->seed, c->model, c->a);
+    jw_object_end(w);
+    buf_strz(c->out, "\r\n\r\n");
+}
+
+/* A call is told whole: its arguments are gathered until it ends. */
+static void call_flush(struct chat_writer *c) {
+    jw w;
+    if (c->open < 0) return;
+    chunk_begin(c, &w);
+    str args = chat_args(c->a, (jtext){arena_str(c->a, buf_view(&c->text))});
+    write_call(&w, c->open_id, c->open_name, args, c->open_signature);
+    chunk_end(c, (unsigned)c->open, NULL, &w);
+    buf_clear(&c->text);
+    c->open = -1;
+}
+
+static void call_begin(struct chat_writer *c, const struct chat_event *ev) {
+    call_flush(c);
+    c->open = ev->choice;
+    c->open_id = (jtext){arena_str(c->a, ev->id.raw)};
+    c->open_name = (jtext){arena_str(c->a, ev->name.raw)};
+    c->open_signature = (jtext){arena_str(c->a, ev->signature.raw)};
+}
+
+static void write_error(const struct chat_error *e, jw *w);
+
+static void write_event(struct chat_writer *c, const struct chat_event *ev) {
+    jw w;
+    switch (ev->type) {
+    case CE_START: c->id = (jtext){arena_str(c->a, ev->id.raw)}; break;
+    case CE_TEXT:
+    case CE_REFUSAL:
+    case CE_THINKING:
+    case CE_SIGNATURE:
+    case CE_MEDIA:
+        call_flush(c);
+        chunk_begin(c, &w);
+        if (ev->type == CE_MEDIA)
+            write_media(&w, ev->part);
+        else if (ev->type == CE_SIGNATURE || ev->redacted)
+            write_text(&w, JT_NONE, true, ev->text);
+        else
+            write_text(&w, ev->text, ev->type == CE_THINKING, JT_NONE);
+        chunk_end(c, ev->choice, NULL, &w);
+        break;
+    case CE_CALL: call_begin(c, ev); break;
+    case CE_ARGS: buf_str(&c->text, ev->text.raw); break;
+    case CE_CALL_END: call_flush(c); break;
+    case CE_FINISH:
+        call_flush(c);
+        if (ev->choice < 16) c->finished = (uint16_t)(c->finished | 1u << ev->choice);
+        if (ev->choice == 0) {
+            c->finish = ev->finish; /* told at the end, with the usage */
+        } else {
+            chunk_begin(c, &w);
+            chunk_end(c, ev->choice, finish_word(ev->finish), &w);
+        }
+        break;
+    case CE_ERROR:
+        buf_strz(c->out, "data: ");
+        jw_init(&w, c->out);
+        write_error(ev->error, &w);
+        buf_strz(c->out, "\r\n\r\n");
+        break;
+    case CE_END:
+        call_flush(c);
+        chunk_begin(c, &w);
+        write_text(&w, JT_NONE, false, JT_NONE);
+        chunk_end(c, 0, finish_word(c->finish), &w);
+        break;
+    default: break;
+    }
+}
+
+/* ---- errors ---- */
+
+static str status_word(int status) {
+    switch (status) {
+    case 401: return STR("UNAUTHENTICATED");
+    case 403: return STR("PERMISSION_DENIED");
+    case 404: return STR("NOT_FOUND");
+    case 409: return STR("ABORTED");
+    case 429: return STR("RESOURCE_EXHAUSTED");
+    case 499: return STR("CANCELLED");
+    case 503:
+    case 529: return STR("UNAVAILABLE");
+    case 504: return STR("DEADLINE_EXCEEDED");
+    default: return status >= 400 && status < 500 ? STR("INVALID_ARGUMENT") : STR("INTERNAL");
+    }
+}
+
+static void write_error(const struct chat_error *e, jw *w) {
+    int status = e->status ? e->status : 502;
+    jw_object(w);
+    jw_kobject(w, "error");
+    jw_ki64(w, "code", status);
+    jw_kstr(w, "message", e->message);
+    jw_kstr(w, "status", status_word(status));
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
+const struct chat_ops chat_gemini_ops = {
+    .name = "Gemini generateContent",
+    .read_request = gemini_read_request,
+    .write_request = gemini_write_request,
+    .read_answer = read_answer,
+    .read_event = read_event,
+    .write_answer = write_answer,
+    .write_event = write_event,
+    .read_error = read_error,
+    .write_error = write_error,
+    .sequential = true,
+};

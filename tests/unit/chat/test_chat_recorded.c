@@ -1,0 +1,336 @@
+/* chat on real traffic: every recorded exchange goes through every other dialect and back; text, tool calls,
+ * stop reason and usage must be what they were. */
+#include "chat/chat_int.h"
+#include "recorded.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static const char *const names[CHAT_DIALECTS] = {"openai", "responses", "anthropic",
+                                                 "gemini", "bedrock",   "cohere"};
+static const char *const models[CHAT_DIALECTS] = {
+    "gpt-5", "gpt-5", "claude-sonnet-4-5", "gemini-2.5-pro", "anthropic.claude-sonnet-4-5-v1:0", "command-a"};
+static const bool clients[CHAT_DIALECTS] = {[CHAT_OPENAI] = true, [CHAT_ANTHROPIC] = true, [CHAT_GEMINI] = true};
+
+struct counts {
+    unsigned requests[CHAT_DIALECTS][CHAT_DIALECTS], refused[CHAT_DIALECTS][CHAT_DIALECTS];
+    unsigned answers[CHAT_DIALECTS][CHAT_DIALECTS], streams[CHAT_DIALECTS][CHAT_DIALECTS],
+        bad[CHAT_DIALECTS][CHAT_DIALECTS];
+    unsigned unread, errors, in_band;
+};
+
+static bool has(jval root, const char *key) { return json_get(root, str_from(key)).type != J_NONE; }
+
+/* Which dialect a record is in, by its path. */
+static enum chat_dialect dialect_of(const struct recorded *r) {
+    if (str_ends(r->path, STR("/chat/completions")) && !str_eqz(r->provider, "cohere")) return CHAT_OPENAI;
+    if (str_ends(r->path, STR("/responses"))) return CHAT_RESPONSES;
+    if (str_ends(r->path, STR("/v1/messages"))) return CHAT_ANTHROPIC;
+    if (str_find(r->path, STR(":generateContent")) >= 0 || str_find(r->path, STR(":streamGenerateContent")) >= 0)
+        return CHAT_GEMINI;
+    if (str_ends(r->path, STR("/converse")) || str_ends(r->path, STR("/converse-stream"))) return CHAT_BEDROCK;
+    if (str_ends(r->path, STR("/v2/chat"))) return CHAT_COHERE;
+    return CHAT_DIALECTS;
+}
+
+/* ---- comparing ---- */
+
+static str text_of(const struct chat_choice *c, arena *a) {
+    buf b;
+    buf_init(&b, 1 << 24);
+    for (const struct chat_part *p = c->parts; p; p = p->next)
+        if (p->type == PART_TEXT || p->type == PART_REFUSAL) buf_str(&b, jt_str(p->text, a));
+    str out = arena_str(a, buf_view(&b));
+    buf_free(&b);
+    return out;
+}
+
+static bool same_json(jval x, jval y) {
+    str k;
+    bool esc;
+    jval v;
+    if (x.type != y.type) return false;
+    if (x.type == J_OBJECT) {
+        size_t n = 0, m = 0;
+        for (jiter it = json_iter(y); json_next(&it, &k, &esc, &v);) m++;
+        for (jiter it = json_iter(x); json_next(&it, &k, &esc, &v); n++)
+            if (!same_json(v, json_get(y, k))) return false;
+        return n == m;
+    }
+    if (x.type == J_ARRAY) {
+        jval w;
+        jiter a = json_iter(x), b = json_iter(y);
+        for (;;) {
+            bool more = json_item(&a, &v);
+            if (more != json_item(&b, &w)) return false;
+            if (!more) return true;
+            if (!same_json(v, w)) return false;
+        }
+    }
+    return str_eq(x.raw, y.raw) || (x.type == J_STRING && x.esc);
+}
+
+static bool same_calls(const struct chat_choice *x, const struct chat_choice *y) {
+    const struct chat_part *p = x->parts, *q = y->parts;
+    for (;;) {
+        while (p && p->type != PART_CALL) p = p->next;
+        while (q && q->type != PART_CALL) q = q->next;
+        if (!p || !q) return !p && !q;
+        jval a, b;
+        if (!str_eq(p->name.raw, q->name.raw)) return false;
+        if (!json_check(p->args, &a, NULL, NULL) || !json_check(q->args, &b, NULL, NULL) || !same_json(a, b))
+            return false;
+        for (const struct chat_part *o = p->next; o; o = o->next) /* ids can be told apart */
+            if (o->type == PART_CALL && str_eq(o->id.raw, p->id.raw)) return false;
+        p = p->next;
+        q = q->next;
+    }
+}
+
+/* OTHER has no word in most dialects: it may come back as a plain stop. */
+static bool same_finish(uint8_t want, uint8_t got) {
+    return want == got || (want == FINISH_OTHER && got == FINISH_STOP);
+}
+
+static const char *differs(const struct chat_answer *want, const struct chat_answer *got, arena *a) {
+    if (!str_eq(text_of(&want->choice[0], a), text_of(&got->choice[0], a))) return "text";
+    if (!same_calls(&want->choice[0], &got->choice[0])) return "calls";
+    if (!same_finish(want->choice[0].finish, got->choice[0].finish)) return "finish";
+    if (want->usage.source && chat_in(&want->usage) != chat_in(&got->usage)) return "input tokens";
+    if (want->usage.source && chat_out(&want->usage) != chat_out(&got->usage)) return "output tokens";
+    if (want->usage.source && want->usage.units[USAGE_CACHED_INPUT] + want->usage.units[USAGE_CACHED_AUDIO] !=
+                                  got->usage.units[USAGE_CACHED_INPUT] + got->usage.units[USAGE_CACHED_AUDIO])
+        return "cached tokens";
+    return got->done ? NULL : "end";
+}
+
+static void judge(struct counts *c, enum chat_dialect from, enum chat_dialect to, const struct recorded *r,
+                  const char *what, const char *bad) {
+    if (!bad) return;
+    c->bad[from][to]++;
+    print_message("%s " STR_FMT " %s -> %s: %s differ\n", what, STR_ARG(r->id), names[from], names[to], bad);
+}
+
+/* ---- answers ---- */
+
+static void check_answer(const struct recorded *r, enum chat_dialect from, struct counts *c, arena *a) {
+    struct chat_answer want, got;
+    jval root;
+    if (!chat_answer_read(from, r->body, &want, a)) {
+        if (json_check(r->body, &root, NULL, NULL) && !has(root, "error")) {
+            c->unread++;
+            print_message("unread " STR_FMT " %s: " STR_FMT "\n", STR_ARG(r->id), names[from],
+                          STR_ARG(str_take(r->body, 100)));
+        }
+        return;
+    }
+    for (enum chat_dialect to = 0; to < CHAT_DIALECTS; to++) {
+        if (!clients[to]) continue;
+        buf out;
+        buf_init(&out, 1 << 26);
+        chat_answer_write(to, &want, STR("m"), 7, 1, &out);
+        bool read = chat_answer_read(to, buf_view(&out), &got, a);
+        judge(c, from, to, r, "answer", read ? differs(&want, &got, a) : "everything");
+        c->answers[from][to]++;
+        buf_free(&out);
+    }
+}
+
+/* ---- streams ---- */
+
+static void collect(void *ctx, const struct chat_event *ev) {
+    struct chat_event copy = *ev; /* events' views die with their event */
+    struct chat_answer *ans = ctx;
+    copy.text.raw = arena_str(ans->a, ev->text.raw);
+    copy.id.raw = arena_str(ans->a, ev->id.raw);
+    copy.name.raw = arena_str(ans->a, ev->name.raw);
+    chat_collect(ans, &copy);
+}
+
+/* Reads a whole SSE text with a dialect's reader: the plain way, to compare with. */
+static bool read_stream(enum chat_dialect d, const struct chat_ops *ops, str text, struct chat_answer *ans,
+                        arena *a) {
+    struct chat_reader rd = {.ops = ops, .a = a, .scratch = a, .put = collect, .ctx = ans, .block = -1};
+    str event, data;
+    jval root;
+    *ans = (struct chat_answer){.a = a};
+    while (recorded_event(&text, a, &event, &data)) {
+        if (str_eq(str_trim(data), STR("[DONE]"))) {
+            rd.ended = true;
+            continue;
+        }
+        if (!json_check(data, &root, NULL, NULL) || !ops->read_event(&rd, event, root)) return false;
+    }
+    if (d == CHAT_OPENAI || d == CHAT_GEMINI) {
+        chat_put_usage(&rd);
+        ans->done = rd.ended;
+    }
+    for (unsigned i = 0; i < ans->choices; i++) {
+        struct chat_event end = {.type = CE_FINISH, .choice = (uint16_t)i, .finish = ans->choice[i].finish};
+        chat_collect(ans, &end);
+    }
+    return true;
+}
+
+static const struct chat_ops *const ops_of[CHAT_DIALECTS] = {
+    [CHAT_OPENAI] = &chat_openai_ops, [CHAT_ANTHROPIC] = &chat_anthropic_ops, [CHAT_GEMINI] = &chat_gemini_ops};
+
+static void translate(enum chat_dialect from, enum chat_dialect to, str body, buf *out, arena *a, bool *failed) {
+    struct chat_request rq = {.include_usage = true};
+    struct chat_stream *s = chat_stream_new(from, to, &rq, STR("m"), 9, 1, a);
+    str event, data;
+    arena scratch;
+    arena_init(&scratch, 4096, 1 << 26);
+    while (recorded_event(&body, a, &event, &data)) {
+        buf one;
+        buf_init(&one, 1 << 26);
+        chat_stream_event(s, event, data, &scratch, &one);
+        buf_str(out, buf_view(&one));
+        buf_free(&one);
+        arena_free(&scratch);
+    }
+    chat_stream_end(s, NULL, &scratch, out);
+    *failed = chat_stream_answer(s)->failed;
+    arena_free(&scratch);
+    chat_stream_free(s);
+}
+
+static void check_stream(const struct recorded *r, enum chat_dialect from, struct counts *c, arena *a) {
+    struct chat_answer want, got;
+    if (!ops_of[from] || !read_stream(from, ops_of[from], r->body, &want, a)) {
+        c->unread++;
+        return;
+    }
+    if (want.choice[0].finish == FINISH_NONE && want.done)
+        want.choice[0].finish =
+            want.choice[0].last && want.choice[0].last->type == PART_CALL ? FINISH_TOOLS : FINISH_STOP;
+    for (enum chat_dialect to = 0; to < CHAT_DIALECTS; to++) {
+        if (!clients[to] || !ops_of[to]) continue;
+        buf out;
+        bool failed;
+        buf_init(&out, 1 << 26);
+        translate(from, to, r->body, &out, a, &failed);
+        bool read = read_stream(to, ops_of[to], buf_view(&out), &got, a);
+        if (want.failed || !want.done) {
+            c->in_band++;
+            if (!failed || !got.failed) judge(c, from, to, r, "stream", "errors");
+        } else {
+            judge(c, from, to, r, "stream", read ? differs(&want, &got, a) : "everything");
+        }
+        c->streams[from][to]++;
+        buf_free(&out);
+    }
+}
+
+/* ---- requests ---- */
+
+static unsigned parts_of(const struct chat_request *r, enum chat_part_type type) {
+    unsigned n = 0;
+    for (const struct chat_message *m = r->messages; m; m = m->next)
+        for (const struct chat_part *p = m->parts; p; p = p->next)
+            n += p->type == type && (type != PART_TEXT || jt_has(p->text));
+    return n;
+}
+
+/* All text of one side in a row. */
+static str said(const struct chat_request *r, uint8_t role, arena *a) {
+    buf b;
+    buf_init(&b, 1 << 24);
+    for (const struct chat_message *m = r->messages; m; m = m->next)
+        for (const struct chat_part *p = m->role == role ? m->parts : NULL; p; p = p->next)
+            if (p->type == PART_TEXT) buf_str(&b, jt_str(p->text, a));
+    str out = arena_str(a, buf_view(&b));
+    buf_free(&b);
+    return out;
+}
+
+static const char *request_differs(const struct chat_request *x, const struct chat_request *y, arena *a) {
+    if (!str_eq(said(x, CHAT_SYSTEM, a), said(y, CHAT_SYSTEM, a))) return "system";
+    if (x->messages && x->messages->role != CHAT_ASSISTANT &&
+        !str_eq(said(x, CHAT_USER, a), said(y, CHAT_USER, a)))
+        return "user text";
+    if (!str_eq(said(x, CHAT_ASSISTANT, a), said(y, CHAT_ASSISTANT, a))) return "assistant text";
+    if (parts_of(x, PART_CALL) != parts_of(y, PART_CALL)) return "calls";
+    if (parts_of(x, PART_RESULT) != parts_of(y, PART_RESULT)) return "results";
+    if (x->tool_count != y->tool_count) return "tools";
+    if (x->tools && x->tool_choice != y->tool_choice) return "tool choice";
+    if (x->format == FORMAT_SCHEMA && y->format != FORMAT_SCHEMA) return "schema";
+    return NULL;
+}
+
+static void check_request(const struct recorded *r, enum chat_dialect from, struct counts *c, arena *a) {
+    struct chat_request q, back;
+    str param;
+    err e;
+    if (!r->request.n) return;
+    if (!chat_request_read(from, r->request, STR_NONE, false, &q, a, &param, &e)) {
+        if (r->status == 200) print_message("request " STR_FMT " %s: %s\n", STR_ARG(r->id), names[from], e.msg);
+        assert_true(r->status != 200);
+        return;
+    }
+    for (enum chat_dialect to = 0; to < CHAT_DIALECTS; to++) {
+        if (to == from || !ops_of[to]) continue;
+        struct chat_target target = {to, str_from(names[to]), str_from(models[to])};
+        struct chat_account acc;
+        buf out;
+        jval root;
+        buf_init(&out, 1 << 26);
+        c->requests[from][to]++;
+        if (!chat_request_write(&q, &target, TRANSLATION_STRICT, &acc, &out, &param, &e)) c->refused[from][to]++;
+        buf_clear(&out);
+        bool written = chat_request_write(&q, &target, TRANSLATION_DROP, &acc, &out, &param, &e);
+        assert_true(written && json_check(buf_view(&out), &root, NULL, NULL));
+        if (ops_of[to]->read_request && r->status == 200) {
+            bool read = chat_request_read(to, buf_view(&out), STR_NONE, false, &back, a, &param, &e);
+            if (!read) print_message("%s\n", e.msg);
+            judge(c, from, to, r, "request", read ? request_differs(&q, &back, a) : "everything");
+        }
+        buf_free(&out);
+    }
+}
+
+static void each(void *ctx, const struct recorded *r) {
+    struct counts *c = ctx;
+    enum chat_dialect from = dialect_of(r);
+    arena a;
+    if (from == CHAT_DIALECTS || !ops_of[from]) return;
+    arena_init(&a, 1 << 16, (size_t)1 << 30);
+    if (ops_of[from]->read_request) check_request(r, from, c, &a);
+    if (r->status != 200) {
+        struct chat_error e;
+        chat_error_read(from, r->status, r->body, &e, &a);
+        assert_true(e.message.n > 0 && e.status == r->status);
+        c->errors++;
+    } else if (r->sse) {
+        check_stream(r, from, c, &a);
+    } else if (!r->eventstream) {
+        check_answer(r, from, c, &a);
+    }
+    arena_free(&a);
+}
+
+static void test_recorded(void **state) {
+    (void)state;
+    static struct counts c;
+    unsigned bad = 0;
+    if (!recorded_each(each, &c)) skip();
+    for (unsigned f = 0; f < CHAT_DIALECTS; f++)
+        for (unsigned t = 0; t < CHAT_DIALECTS; t++) {
+            bad += c.bad[f][t];
+            if (c.requests[f][t] + c.answers[f][t] + c.streams[f][t])
+                print_message("%-9s %-9s requests %4u (strict refuses %3u), answers %4u, streams %3u, bad %u\n",
+                              names[f], names[t], c.requests[f][t], c.refused[f][t], c.answers[f][t],
+                              c.streams[f][t], c.bad[f][t]);
+        }
+    print_message("%u errors read, %u cut or failed streams told, %u unread\n", c.errors, c.in_band, c.unread);
+    assert_int_equal(bad, 0);
+    assert_int_equal(c.unread, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_recorded)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
