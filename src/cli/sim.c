@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 struct options {
     struct sim_options sim;
@@ -69,6 +70,11 @@ static int run(int argc, char **argv) {
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL); /* before the thread starts, which inherits it */
+    struct rlimit files; /* thousands of streams at once are what it is for */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     struct sim *s = sim_start(o.address, (uint16_t)o.port, &o.sim, &e);
     if (!s) return cli_fail(&command_sim, "%s", e.msg);
     printf("http://%s:%u simulated providers\n", o.address, sim_port(s));
