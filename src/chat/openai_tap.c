@@ -356,9 +356,8 @@ static enum tap_verdict tap_chunk(struct answer *a, str data, bool strip, buf *o
         if (!strip || !(s.what & SEES_NULL_USAGE)) return TAP_PASS;
         if (cut_near_end(&s, data, out)) return TAP_REPLACE;
     }
-    jval root = json_value_at(data.p, data.p + data.n);
-    if (root.type != J_OBJECT || root.raw.p[root.raw.n - 1] != '}')
-        return TAP_PASS; /* cut off: not ours to touch */
+    jval root;
+    if (!json_check(data, &root, NULL, NULL) || root.type != J_OBJECT) return TAP_PASS; /* not ours to touch */
     struct chunk c = {0};
     read_chunk(a, root, &c);
     if (!strip) return TAP_PASS;
@@ -370,7 +369,7 @@ static enum tap_verdict tap_chunk(struct answer *a, str data, bool strip, buf *o
 static void tap_response(struct answer *a, str event, str data) {
     jval root = {0};
     if (!event.n) {
-        root = json_value_at(data.p, data.p + data.n);
+        if (!json_check(data, &root, NULL, NULL)) return;
         event = json_get(root, STR("type")).raw;
     }
     bool end = str_eq(event, STR("response.completed")) || str_eq(event, STR("response.incomplete")) ||
@@ -378,7 +377,7 @@ static void tap_response(struct answer *a, str event, str data) {
     if (str_ends(event, STR(".delta"))) a->content = true;
     if (str_eq(event, STR("error"))) a->error = true;
     if (!end && !(str_eq(event, STR("response.created")) && !a->id_len)) return;
-    if (root.type == J_NONE) root = json_value_at(data.p, data.p + data.n);
+    if (root.type == J_NONE && !json_check(data, &root, NULL, NULL)) return;
     jval response = json_get(root, STR("response"));
     if (end) a->done = true;
     if (end)
