@@ -64,6 +64,10 @@ struct answer {
  * false when the body isn't JSON. */
 void openai_answer_read(struct answer *a, str body);
 
+/* The same of the last part of an answer that is too large to keep: usage stands behind the content. Finds
+ * nothing when it is not in there. */
+void openai_answer_read_tail(struct answer *a, str tail);
+
 /* Usage of any OpenAI-dialect usage object, wherever the provider puts it: details, cached,
  * reasoning, audio, cache writes; contradictions set `suspect` and are resolved so that the lines
  * stay disjoint and sum to the totals. False when there are no numbers in it. */

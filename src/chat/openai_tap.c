@@ -207,6 +207,16 @@ void openai_answer_read(struct answer *a, str body) {
         count_text(a, body, json_is(json_get(root, STR("object")), STR("response")));
 }
 
+void openai_answer_read_tail(struct answer *a, str tail) {
+    static const str key = STR_INIT("\"usage\":");
+    str rest = tail, at = STR_NONE;
+    for (ptrdiff_t k; (k = str_find(rest, key)) >= 0;) rest = at = str_skip(rest, (size_t)k + key.n);
+    a->done = a->content = true;
+    if (!at.p) return;
+    jval v = json_value_at(at.p, at.p + at.n), usage;
+    if (v.type == J_OBJECT && json_check(v.raw, &usage, NULL, NULL)) set_usage(a, usage);
+}
+
 /* ---- streams ---- */
 
 static const char *skip_space(const char *p, const char *end) {

@@ -135,6 +135,7 @@ static void keep_headers(struct call *c, const struct http_head *h) {
     struct call_request *r = c->r;
     for (unsigned i = 0; i < h->count; i++) {
         const struct http_header *x = &h->header[i];
+        if (http_hop_by_hop(h, x)) continue; /* also what Connection names */
         if (x->id == HTTP_CONTENT_TYPE)
             r->content_type = arena_str(&r->a, x->value);
         else if (hint_header(x) || dialect_header(x) ||
@@ -191,6 +192,12 @@ static bool admit_head(struct call *c, const struct http_head *h) {
     c->surface = surface_find(h->path);
     if (!c->surface) {
         call_fail(c, FAULT_UNKNOWN_PATH, STR_NONE, "Unknown path: " STR_FMT, STR_ARG(str_take(h->path, 200)));
+        return false;
+    }
+    if (c->surface->own == own_root && !(c->surface->methods & (1u << h->method))) c->surface = NULL;
+    if (!c->surface) {
+        call_fail(c, FAULT_UNKNOWN_PATH, STR_NONE,
+                  "Nothing is posted to /; calls go to /v1/chat/completions and the like.");
         return false;
     }
     if (!(c->surface->methods & (1u << h->method))) {

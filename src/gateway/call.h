@@ -20,6 +20,8 @@ enum {
     CALL_KEPT_MAX = 48,           /* request headers kept for the way up */
     CALL_HIGH_WATER = 128 * 1024, /* bytes queued for the client before the provider is paused */
     CALL_SSE_EVENT_MAX = 4 << 20, /* one event of a stream (image streams carry whole pictures) */
+    CALL_INFLATE_TIMES = 8,       /* a compressed answer may inflate to this many times hold_max */
+    CALL_TAIL = 16 * 1024,        /* of a large answer: where its usage stands */
     CALL_REQUEST_ARENA_MAX = 4 << 20,
     CALL_ARENA_MAX = 1 << 20,
 };
@@ -43,7 +45,8 @@ struct call_request {
     bool has_on_the_fly;
     struct plan observed;
     bool has_observed;
-    uint64_t timeout_us; /* x-dray-timeout-ms; 0: none */
+    uint64_t timeout_us;   /* x-dray-timeout-ms; 0: none */
+    int64_t max_cost_nano; /* x-dray-max-cost-usd; 0: none */
     struct iovec iov[2 * OPENAI_SPLICES_MAX + 4];
     struct http_header kept[CALL_KEPT_MAX]; /* copies, lower-case names; not zeroed */
 };
@@ -91,8 +94,7 @@ struct call {
     struct attempt attempt;
     struct answer *answer; /* what the provider's answer told */
     struct sse sse;
-    struct inflate *inflate;
-    buf hold;           /* the answer's body while it is held */
+    buf hold;           /* the answer's body while it is held; its tail when it flows */
     str head_down;      /* its head, without length and dray's own headers */
     uint64_t body_left; /* of a relayed answer with a length */
     int64_t spent_nano; /* cost of all attempts so far; COST_UNKNOWN sticks */

@@ -20,11 +20,12 @@
     X(BAD_JSON, "bad_json", 400, "invalid_request_error", 0)                                                      \
     X(BAD_REQUEST, "bad_request", 400, "invalid_request_error", 0)                                                \
     X(BAD_HINT, "bad_hint", 400, "invalid_request_error", 0)                                                      \
-    X(BAD_KEY, "bad_key", 401, "authentication_error", 0)                                                         \
+    X(BAD_KEY, "invalid_api_key", 401, "authentication_error", 0)                                                 \
     X(UNKNOWN_PATH, "unknown_path", 404, "invalid_request_error", 0)                                              \
-    X(UNKNOWN_MODEL, "unknown_model", 404, "invalid_request_error", 0)                                            \
+    X(UNKNOWN_MODEL, "model_not_found", 404, "invalid_request_error", 0)                                          \
     X(BAD_METHOD, "bad_method", 405, "invalid_request_error", 0)                                                  \
     X(UNSUPPORTED, "unsupported", 400, "invalid_request_error", 0)                                                \
+    X(COST_LIMIT, "cost_limit", 400, "invalid_request_error", 0)                                                  \
     X(CLIENT_GONE, "client_gone", 499, "", 0)                                                                     \
     /* the provider's */                                                                                          \
     X(UPSTREAM_UNRESOLVED, "upstream_unresolved", 502, "api_connection_error", 1)                                 \

@@ -3,6 +3,7 @@
 #include "gateway/call.h"
 
 #include "base/clock.h"
+#include "base/gzip.h"
 
 #include <stdlib.h>
 
@@ -57,6 +58,13 @@ static bool hint_timeout(struct call *c, str v) {
     return true;
 }
 
+static bool hint_max_cost(struct call *c, str v, const char *where) {
+    /* Nano-dollars: as a rate per million units of one unit each. */
+    if (price_parse(v, 1000000, &c->r->max_cost_nano)) return true;
+    call_fail(c, FAULT_BAD_HINT, str_from(where), "%s must be an amount of dollars, such as 0.05.", where);
+    return false;
+}
+
 static bool one_hint(struct call *c, str name, str v, const char *where, str *tier) {
     struct facts *f = &c->r->facts;
     if (str_eqz(name, "task")) return hint_task(c, v, where);
@@ -71,8 +79,9 @@ static bool one_hint(struct call *c, str name, str v, const char *where, str *ti
         return hint_tags(c, v);
     else if (str_eqz(name, "timeout-ms") || str_eqz(name, "timeout_ms"))
         return hint_timeout(c, v);
-    return true; /* cache, max-cost-usd: nothing caches and no budget exists yet; unknown ones are stripped all the
-                    same */
+    else if (str_eqz(name, "max-cost-usd") || str_eqz(name, "max_cost_usd"))
+        return hint_max_cost(c, v, where);
+    return true; /* cache: nothing caches yet; unknown ones are stripped all the same */
 }
 
 /* Headers first, then metadata.dray_* where no header said it. */
@@ -105,9 +114,27 @@ static void read_named_metadata(struct call *c) {
 
 /* ---- the request ---- */
 
+static bool inflate_body(struct call *c) {
+    struct call_request *r = c->r;
+    buf plain;
+    err e;
+    buf_init(&plain, c->config->limits.body_max);
+    if (!gunzip(buf_view(&r->body), &plain, &e)) {
+        enum fault f = plain.failed ? FAULT_BODY_TOO_LARGE : FAULT_BAD_ENCODING;
+        buf_free(&plain);
+        call_fail(c, f, STR_NONE, "The gzip'd request body: %s.", e.msg);
+        return false;
+    }
+    buf_free(&r->body);
+    r->body = plain;
+    r->gzip = false;
+    return true;
+}
+
 static bool read_body(struct call *c) {
     struct call_request *r = c->r;
     err e;
+    if (r->gzip && !inflate_body(c)) return false;
     str param = STR_NONE, body = buf_view(&r->body);
     if (json_scan(&r->scan, body, true) != JSON_DONE) {
         call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body is not valid JSON: %s at byte %zu.",
@@ -121,6 +148,11 @@ static bool read_body(struct call *c) {
     }
     if (!openai_request_read(&r->q, &r->scan, body, true, &param, &e)) {
         call_fail(c, FAULT_BAD_REQUEST, param, "%s", e.msg);
+        return false;
+    }
+    const char *needs = c->surface->needs;
+    if (needs && json_find(&r->scan, body, str_from(needs)).type == J_NONE) {
+        call_fail(c, FAULT_BAD_REQUEST, str_from(needs), "The request has no \"%s\".", needs);
         return false;
     }
     c->is_stream = r->q.is_stream && c->surface->streams;
@@ -201,6 +233,27 @@ static bool decide_call(struct call *c, str tier_hint) {
     return true;
 }
 
+/* x-dray-max-cost-usd: targets that are expected to cost more are not tried. A price that is unknown is no
+ * reason to refuse. */
+static bool cap_cost(struct call *c) {
+    struct call_request *r = c->r;
+    if (!r->max_cost_nano) return true;
+    read_facts(c);
+    const struct router *router = &c->config->router;
+    int64_t out = decide_output_tokens(&r->facts);
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < r->plan.count; i++) {
+        const struct target *t = r->has_on_the_fly ? &r->on_the_fly : &router->target[r->plan.target[i]];
+        int64_t cost = price_expect(t->price, r->facts.input_tokens, out);
+        if (cost == COST_UNKNOWN || cost <= r->max_cost_nano) r->plan.target[kept++] = r->plan.target[i];
+    }
+    r->plan.count = kept;
+    if (kept) return true;
+    call_fail(c, FAULT_COST_LIMIT, STR("x-dray-max-cost-usd"),
+              "Every model that could answer is expected to cost more than x-dray-max-cost-usd.");
+    return false;
+}
+
 /* mode: observe. The call goes where it would have gone; what the policy says is only noted. */
 static void observe(struct call *c) {
     struct call_request *r = c->r;
@@ -237,6 +290,7 @@ void call_plan(struct call *c) {
     }
     if (!decide_call(c, tier_hint)) return;
     observe(c);
+    if (!cap_cost(c)) return;
     note_baseline(c);
     c->rule = r->plan.rule;
     c->tier = r->plan.tier;

@@ -7,6 +7,7 @@
 #include "gateway/call.h"
 
 #include "base/clock.h"
+#include "base/gzip.h"
 
 #include <stdio.h>
 
@@ -249,30 +250,69 @@ static void relay_stream(struct call *c, str piece) {
     if (out.n) send_piece(c, out, false);
 }
 
+/* The last part of an answer that flows is kept: its usage stands there. */
+static void keep_tail(struct call *c, str piece) {
+    buf *tail = &c->hold;
+    piece = str_skip(piece, piece.n > CALL_TAIL ? piece.n - CALL_TAIL : 0);
+    if (tail->n + piece.n > tail->max) buf_consume(tail, tail->n - CALL_TAIL);
+    buf_str(tail, piece);
+}
+
+static void flow(struct call *c, str piece) {
+    if (c->hold.max != 2 * CALL_TAIL) { /* held until now */
+        buf_free(&c->hold);
+        buf_init(&c->hold, 2 * CALL_TAIL);
+    }
+    keep_tail(c, piece);
+    send_piece(c, piece, false);
+}
+
+/* Too large to hold: from here it flows; its cost stands in the ledger only. */
+static void stop_holding(struct call *c) {
+    buf *b = &c->w->text, held = c->hold;
+    buf_clear(b);
+    buf_str(b, c->head_down);
+    send_head(c, NULL);
+    buf_init(&c->hold, 2 * CALL_TAIL);
+    flow(c, buf_view(&held));
+    buf_free(&held);
+}
+
 void relay_data(struct call *c, char *p, size_t n) {
     if (c->state == CALL_HOLD) {
-        buf_add(&c->hold, p, n);
-        if (!c->hold.failed) return;
-        /* Too large to hold: from here it flows; its cost stands in the ledger only. */
-        buf *b = &c->w->text;
-        buf_clear(b);
-        buf_str(b, c->head_down);
-        send_head(c, NULL);
-        send_piece(c, buf_view(&c->hold), false);
-        buf_free(&c->hold);
+        if (c->hold.n + n <= c->config->limits.hold_max) {
+            buf_add(&c->hold, p, n);
+            return;
+        }
+        stop_holding(c);
     }
     if (c->relay_sse)
         relay_stream(c, str_make(p, n));
     else
-        send_piece(c, str_make(p, n), false);
+        flow(c, str_make(p, n));
 }
 
 /* ---- the end ---- */
 
+/* Reads a held answer; one that came compressed all the same is inflated for that only. */
+static void read_answer(struct call *c) {
+    buf plain;
+    if (!c->compressed) {
+        openai_answer_read(c->answer, buf_view(&c->hold));
+        return;
+    }
+    buf_init(&plain, CALL_INFLATE_TIMES * c->config->limits.hold_max);
+    if (gunzip(buf_view(&c->hold), &plain, NULL))
+        openai_answer_read(c->answer, buf_view(&plain));
+    else
+        c->answer->done = true; /* br, zstd: passed on unread, its usage unknown */
+    buf_free(&plain);
+}
+
 static void end_held(struct call *c) {
     int64_t baseline;
     struct usage_cost cost;
-    if (!c->compressed) openai_answer_read(c->answer, buf_view(&c->hold));
+    read_answer(c);
     if (c->status < 300 && !c->answer->done)
         c->fault = FAULT_BAD_ANSWER;
     else if (c->status >= 400)
@@ -373,6 +413,7 @@ void relay_end(struct call *c) {
         }
     }
     if (c->status >= 400 && !c->settled) c->fault = FAULT_UPSTREAM_STATUS;
+    if (!c->relay_sse && !c->settled && !c->compressed) openai_answer_read_tail(c->answer, buf_view(&c->hold));
     settle(c);
     if (c->strip) {
         str rest = sse_rest(&c->sse);

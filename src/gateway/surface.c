@@ -7,19 +7,19 @@
 
 static const struct surface surfaces[] = {
     /* calls */
-    {"/v1/chat/completions", false, POST, "chat", DIALECT_OPENAI, TAP_CHAT, true, TASK_UNKNOWN, NULL},
-    {"/v1/completions", false, POST, "completions", DIALECT_OPENAI, TAP_CHAT, true, TASK_UNKNOWN, NULL},
-    {"/v1/embeddings", false, POST, "embeddings", DIALECT_OPENAI, TAP_NONE, false, TASK_EMBED, NULL},
-    {"/v1/responses", false, POST, "responses", DIALECT_OPENAI, TAP_RESPONSES, true, TASK_UNKNOWN, NULL},
+    {"/v1/chat/completions", false, POST, "chat", DIALECT_OPENAI, TAP_CHAT, true, "messages", TASK_UNKNOWN, NULL},
+    {"/v1/completions", false, POST, "completions", DIALECT_OPENAI, TAP_CHAT, true, NULL, TASK_UNKNOWN, NULL},
+    {"/v1/embeddings", false, POST, "embeddings", DIALECT_OPENAI, TAP_NONE, false, "input", TASK_EMBED, NULL},
+    {"/v1/responses", false, POST, "responses", DIALECT_OPENAI, TAP_RESPONSES, true, NULL, TASK_UNKNOWN, NULL},
     /* dray's own */
-    {"/v1/route", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_route},
-    {"/v1/models", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_models},
-    {"/v1/models/", true, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_model},
-    {"/v1/feedback", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_feedback},
-    {"/healthz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_healthz},
-    {"/readyz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_readyz},
-    {"/metrics", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_metrics},
-    {"/", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, TASK_UNKNOWN, own_root},
+    {"/v1/route", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_route},
+    {"/v1/models", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_models},
+    {"/v1/models/", true, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_model},
+    {"/v1/feedback", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_feedback},
+    {"/healthz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_healthz},
+    {"/readyz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_readyz},
+    {"/metrics", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_metrics},
+    {"/", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_root},
 };
 
 const struct surface *surface_find(str path) {

@@ -142,11 +142,14 @@ static void go_idle(struct ustream *c) {
 
 /* ---- failing and ending ---- */
 
-static void fail_stream(struct ustream *c, enum upstream_fail why, const char *detail) {
+/* `ended`: the peer closed in good order; then its acknowledgements tell whether it can have read the
+ * request. After a reset they don't: its process may have read what its kernel never acknowledged. */
+static void fail_stream(struct ustream *c, enum upstream_fail why, bool ended, const char *detail) {
     const struct ustream_events *ev = c->ev;
     void *ctx = c->ctx;
-    bool unseen = c->phase == PHASE_CONNECT || (c->request_sent == 0) ||
-                  (!c->answered && !c->s.tls && sock_unacknowledged(c->s.io.fd, c->total_sent, c->request_sent));
+    bool unseen =
+        c->phase == PHASE_CONNECT || (c->request_sent == 0) ||
+        (ended && !c->answered && !c->s.tls && sock_unacknowledged(c->s.io.fd, c->total_sent, c->request_sent));
     char text[160];
     size_t n = strnlen(detail, sizeof text - 1);
     memcpy(text, detail, n);
@@ -190,7 +193,7 @@ static void connect_failed(struct ustream *c) {
     if (tls) memcpy(why, tls_error(c->s.tls), strnlen(tls_error(c->s.tls), sizeof why - 1) + 1);
     stream_close(&c->s);
     timer_stop(&c->timer);
-    if (!connect_next(c)) fail_stream(c, tls ? UPSTREAM_TLS : UPSTREAM_REFUSED, why);
+    if (!connect_next(c)) fail_stream(c, tls ? UPSTREAM_TLS : UPSTREAM_REFUSED, false, why);
 }
 
 /* Failures of ustream_open come in the next turn, as the events they are. */
@@ -198,12 +201,12 @@ static void fail_later(struct timer *t) {
     struct ustream *c = container_of(t, struct ustream, timer);
     char why[128];
     if (c->addr_count) {
-        fail_stream(c, UPSTREAM_REFUSED,
+        fail_stream(c, UPSTREAM_REFUSED, false,
                     c->addr_at ? "no connection to any address" : "limit of connections reached");
         return;
     }
     resolve_error(c->up->origin.name, why);
-    fail_stream(c, UPSTREAM_UNRESOLVED, why);
+    fail_stream(c, UPSTREAM_UNRESOLVED, false, why);
 }
 
 static struct ustream *connect_new(struct upstream *u) {
@@ -351,7 +354,7 @@ static bool feed(struct ustream *c, char *p, size_t n) {
         ssize_t used = c->phase == PHASE_HEAD ? take_head(c, p + at, n - at) : take_body(c, p + at, n - at);
         if (!c->ctx) return false; /* reset by an event */
         if (used < 0) {
-            fail_stream(c, UPSTREAM_GARBAGE, c->answered ? "broken framing" : "not an HTTP answer");
+            fail_stream(c, UPSTREAM_GARBAGE, false, c->answered ? "broken framing" : "not an HTTP answer");
             return false;
         }
         at += (size_t)used;
@@ -369,7 +372,7 @@ static void at_end(struct ustream *c) {
     if (c->phase == PHASE_TO_END)
         finish(c);
     else
-        fail_stream(c, c->answered ? UPSTREAM_TRUNCATED : UPSTREAM_RESET, "connection closed");
+        fail_stream(c, c->answered ? UPSTREAM_TRUNCATED : UPSTREAM_RESET, true, "connection closed");
 }
 
 static void read_some(struct ustream *c) {
@@ -382,7 +385,7 @@ static void read_some(struct ustream *c) {
             return;
         }
         if (r < 0) {
-            fail_stream(c, c->answered ? UPSTREAM_TRUNCATED : UPSTREAM_RESET, "connection reset");
+            fail_stream(c, c->answered ? UPSTREAM_TRUNCATED : UPSTREAM_RESET, false, "connection reset");
             return;
         }
         if (!feed(c, c->up->scratch, (size_t)r)) return;
