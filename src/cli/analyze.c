@@ -20,7 +20,7 @@ static const struct opt opts[] = {
      "Writes everything as JSON to stdout; money as exact decimal strings."},
     {"html", 0, OPT_STR, OPT(struct analyze_options, html), "FILE", "Writes one self-contained page."},
     {"csv", 0, OPT_STR, OPT(struct analyze_options, csv), "FILE", "Writes all breakdowns as CSV."},
-    {"config", 0, OPT_STR, OPT(struct analyze_options, config_out), "FILE",
+    {"write-config", 0, OPT_STR, OPT(struct analyze_options, config_out), "FILE",
      "Writes a dray.yaml that does what the report says."},
     {"policy", 0, OPT_STR, OPT(struct analyze_options, policy), "FILE",
      "Decides by this configuration instead of the built-in policy."},

@@ -343,7 +343,6 @@ void report_terminal(const struct report *r, unsigned width, bool colour, buf *o
     problems(&p);
     heading(&p, "What this rests on");
     report_notes(r, note, &p);
-    buf_strz(
-        out,
-        "\n  --html FILE writes this as a page, --config FILE a dray.yaml that does it, --json everything.\n");
+    buf_strz(out, "\n  --html FILE writes this as a page, --write-config FILE a dray.yaml that does it, --json "
+                  "everything.\n");
 }
