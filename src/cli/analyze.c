@@ -1,6 +1,7 @@
 /* dray analyze: past logs in, savings out. */
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "insight/policy_file.h"
 #include "insight/report.h"
 
 #include <errno.h>
@@ -149,10 +150,14 @@ static int output(const struct analyze_options *o, const struct report *r) {
 
 static int analyze(const struct analyze_options *o, const struct args *files) {
     err e;
+    struct config *config = o->policy ? policy_load(o->policy, &e) : NULL;
+    if (o->policy && !config) return cli_fail(&command_analyze, "%s", e.msg);
     struct analysis *a = xmalloc(sizeof *a);
-    struct analysis_options ao = {.baseline = o->baseline, .texts = !o->count, .samples = o->prompts};
+    struct analysis_options ao = {
+        .config = config, .baseline = o->baseline, .texts = !o->count, .samples = o->prompts};
     if (!analysis_init(a, &ao, o->prices, &e)) {
         free(a);
+        if (config) config_unpin(config);
         return cli_fail(&command_analyze, "%s", e.msg);
     }
     struct work w = {.a = a, .begun_us = clock_mono_us(), .draw = isatty(STDERR_FILENO)};
@@ -178,6 +183,7 @@ static int analyze(const struct analyze_options *o, const struct args *files) {
     log_reader_free(r);
     analysis_free(a);
     free(a);
+    if (config) config_unpin(config);
     return rc;
 }
 

@@ -56,6 +56,17 @@ static bool build_router(struct analysis *a, err *e) {
     return router_compile(r, NULL, NULL, &a->a, e);
 }
 
+const struct model **analysis_targets(const struct config *c, struct models *models, arena *a) {
+    const struct model **out = arena_alloc(a, sizeof *out * (c->router.target_count + 1));
+    for (uint32_t i = 0; i < c->router.target_count; i++) {
+        const struct target *t = &c->router.target[i];
+        const struct provider *p = config_provider(c, t->provider);
+        str kind = p && p->kind && p->kind->catalog ? str_from(p->kind->catalog) : t->provider;
+        out[i] = models_target(models, config_target_name(t, a), kind, t->model, t->price);
+    }
+    return out;
+}
+
 bool analysis_init(struct analysis *a, const struct analysis_options *o, const char *prices, err *e) {
     struct tally *tallies[] = {&a->by_model, &a->by_key, &a->by_user, &a->by_team,
                                &a->by_tag,   &a->by_day, &a->by_rule, &a->by_format};
@@ -64,11 +75,12 @@ bool analysis_init(struct analysis *a, const struct analysis_options *o, const c
     arena_init(&a->a, 4 << 10, 64 << 20);
     a->keys = keyset_new(KEYSET_EXACT_MAX);
     a->models = models_new(prices, e);
-    if (!a->models || (!o->router && !build_router(a, e))) {
+    if (!a->models || (!o->config && !build_router(a, e))) {
         analysis_free(a);
         return false;
     }
-    a->router = o->router ? o->router : &a->built_in;
+    a->router = o->config ? &o->config->router : &a->built_in;
+    if (o->config) a->target = analysis_targets(o->config, a->models, &a->a);
     if (o->samples) a->sample = xcalloc(SAMPLES_MAX, SAMPLE_BYTES);
     return true;
 }
@@ -222,14 +234,15 @@ static bool moves(const struct one *x) {
 }
 
 static const struct model *target_of(struct analysis *a, const struct one *x) {
-    if (a->o.router) {
-        const struct target *t = &a->router->target[x->plan.target[0]];
-        return x->plan.count ? models_find(a->models, t->provider, t->model) : x->m;
-    }
+    if (a->o.config) return x->plan.count ? a->target[x->plan.target[0]] : x->m;
     const struct model *to = str_eq(x->plan.tier, STR("light")) ? x->m->light
                              : str_eq(x->plan.tier, STR("mid")) ? x->m->mid
                                                                 : NULL;
     return to && (!to->context || to->context > x->f.input_tokens) ? to : x->m;
+}
+
+static bool same_model(const struct model *a, const struct model *b) {
+    return a == b || (str_eq(a->provider, b->provider) && str_eq(a->name, b->name));
 }
 
 static struct move *move_at(struct analysis *a, str rule, const struct model *from, const struct model *to) {
@@ -264,15 +277,16 @@ static void route(struct analysis *a, struct one *x) {
     for (unsigned c = 0; c < USAGE_CLASSES; c++) sum->units[c] += x->u.units[c];
     a->movable_cost += x->cost;
     const struct model *to = target_of(a, x);
+    if (same_model(to, x->m)) to = x->m;
     int64_t there = to == x->m ? x->cost : price_at(model_price(to, &x->u), &x->u, &cost);
     if (there == COST_UNKNOWN) there = x->cost, to = x->m;
     a->policy_cost += there;
     if (there > x->cost) {
         a->dearer_calls++;
         a->dearer += there - x->cost;
-        if (!a->o.router) to = x->m;
+        if (!a->o.config) to = x->m;
     }
-    if (to == x->m || (there == x->cost && !a->o.router)) return;
+    if (to == x->m || (there == x->cost && !a->o.config)) return;
     x->to = to;
     x->now = there;
     struct move *v = move_at(a, x->plan.rule, x->m, to);

@@ -4,6 +4,7 @@
 #define DRAY_INSIGHT_ANALYSIS_H
 
 #include "brain/router.h"
+#include "config/config.h"
 #include "insight/keyset.h"
 #include "insight/log.h"
 #include "insight/models.h"
@@ -62,10 +63,11 @@ const char *cost_reason_name(enum cost_reason r);
 const char *cost_reason_text(enum cost_reason r);
 
 struct analysis_options {
-    const struct router *router; /* NULL: the built-in policy with each provider's usual models */
-    const char *baseline;        /* model that all calls are compared with; NULL: what each call named */
-    bool texts;   /* read texts at all: classify, templates, repeats (false: count and price only) */
-    bool samples; /* keep templates' first text */
+    const struct config
+        *config;          /* decides instead of the built-in policy with each provider's usual models; NULL */
+    const char *baseline; /* model that all calls are compared with; NULL: what each call named */
+    bool texts;           /* read texts at all: classify, templates, repeats (false: count and price only) */
+    bool samples;         /* keep templates' first text */
 };
 
 struct analysis {
@@ -75,6 +77,7 @@ struct analysis {
     struct log_problems problems;
     struct router built_in;
     const struct router *router;
+    const struct model **target; /* of a configuration's router */
     arena a;
     /* calls */
     struct sums all, failed, aggregates, task[TASK_COUNT], tier[ROUTER_TIERS_MAX];
@@ -120,6 +123,8 @@ struct analysis {
 enum { SAMPLE_BYTES = 200 };
 
 bool analysis_init(struct analysis *a, const struct analysis_options *o, const char *prices, err *e);
+/* The models of a configuration's targets, by target id, in `a`. */
+const struct model **analysis_targets(const struct config *c, struct models *models, arena *a);
 void analysis_free(struct analysis *a);
 /* Callback of log_options; ctx is the analysis. */
 bool analysis_call(void *ctx, const struct log_call *c, const struct log_place *at);

@@ -325,6 +325,17 @@ const struct model *models_find(struct models *m, str provider, str name) { retu
 
 const struct model *models_named(struct models *m, str name) { return find(m, STR_NONE, name, true); }
 
+const struct model *models_target(struct models *m, str shown, str kind, str name, const struct price *price) {
+    if (m->count >= MODELS_MAX) return m->other;
+    struct model *o = add(m, kind, name);
+    ptrdiff_t slash = str_chr(shown, '/');
+    o->provider = slash > 0 ? arena_str(&m->a, str_take(shown, (size_t)slash)) : kind;
+    o->name = arena_str(&m->a, slash > 0 ? str_skip(shown, (size_t)slash + 1) : name);
+    o->price = price;
+    o->batch = batch_price(m, price);
+    return o;
+}
+
 struct models *models_new(const char *prices, err *e) {
     struct models *m = xcalloc(1, sizeof *m);
     arena_init(&m->a, 16 << 10, 64 << 20);

@@ -26,6 +26,9 @@ void models_free(struct models *m);
 const struct model *models_find(struct models *m, str provider, str name);
 /* A model as a person writes it: "gpt-4o", "openai/gpt-4o". */
 const struct model *models_named(struct models *m, str name);
+/* A target of a configuration, with the price that the configuration gives it. `kind`: its provider's kind
+ * ("openai"), which is what the catalogue knows; `shown` is what reports call it. */
+const struct model *models_target(struct models *m, str shown, str kind, str name, const struct price *price);
 unsigned models_count(const struct models *m);
 const struct model *models_at(const struct models *m, unsigned i);
 /* The price that holds for a usage's service tier. */

@@ -150,7 +150,7 @@ void report_notes(const struct report *r, void (*each)(void *ctx, const char *se
     if (a->dearer_calls)
         say(each, ctx, "The policy would send %s calls to a dearer model than they used (%s more)%s.",
             report_count(n, a->dearer_calls), report_money(m, a->dearer),
-            a->o.router ? "; that is in the cost with routing"
+            a->o.config ? "; that is in the cost with routing"
                         : "; that is left out here, they stay where they are");
     if (a->compared && a->problems.kind[LOG_COST_DIFFERS].count)
         say(each, ctx, "Costs here are tokens × price; the log's own costs differ for %s calls.",
