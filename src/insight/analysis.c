@@ -203,13 +203,23 @@ static enum cost_reason reason_of(const struct one *x) {
     return REASON_OTHER;
 }
 
+/* No model costs $5,000 per million tokens: a cost above that is a client's wrong price. */
+enum { ABSURD_NANO_PER_TOKEN = 5000000 };
+
+static void keep_outlier(struct analysis *a, const struct one *x) {
+    if (a->outliers < OUTLIERS_MAX)
+        a->outlier[a->outliers++] = (struct outlier){x->at->file, x->at->line, x->c->cost_logged, x->cost};
+}
+
 static void compare(struct analysis *a, struct one *x) {
     int64_t logged = x->c->cost_logged;
     if (logged == COST_UNKNOWN) return;
     a->logged += logged;
     a->logged_calls++;
     if (x->cost == COST_UNKNOWN) {
+        int64_t tokens = usage_input_tokens(&x->u) + usage_output_tokens(&x->u);
         a->logged_unpriced += logged;
+        if (tokens > 0 && logged / tokens > ABSURD_NANO_PER_TOKEN) keep_outlier(a, x);
         return;
     }
     a->compared++;
@@ -221,8 +231,7 @@ static void compare(struct analysis *a, struct one *x) {
     a->reason[r].calls++;
     a->reason[r].logged += logged;
     a->reason[r].computed += x->cost;
-    if (r == REASON_FAR && a->outliers < OUTLIERS_MAX)
-        a->outlier[a->outliers++] = (struct outlier){x->at->file, x->at->line, logged, x->cost};
+    if (r == REASON_FAR) keep_outlier(a, x);
 }
 
 /* ---- where it would go ---- */

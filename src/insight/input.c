@@ -8,6 +8,7 @@
 
 #include "insight/csv.h"
 #include "insight/lazy.h"
+#include "insight/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 struct input {
-    int fd;
+    struct unpack *z;
     const char *path;
     char *buf;
     size_t cap, pos, fill;
@@ -25,19 +26,11 @@ struct input {
     struct csv_scan csv;
     bool eof, failed, page, array;
     enum input_kind kind;
-    uint64_t line, done, size;
+    uint64_t line, size;
     err e;
 };
 
 /* ---- bytes ---- */
-
-static ssize_t raw_read(struct input *in, char *p, size_t n) {
-    for (;;) {
-        ssize_t got = read(in->fd, p, n);
-        if (got >= 0) in->done += (uint64_t)got;
-        if (got >= 0 || errno != EINTR) return got;
-    }
-}
 
 /* Brings more bytes; false when there are none. Moves what is unread to the front first. */
 static bool more(struct input *in) {
@@ -51,11 +44,11 @@ static bool more(struct input *in) {
         in->cap *= 2;
         in->buf = xrealloc(in->buf, in->cap);
     }
-    ssize_t got =
-        raw_read(in, in->buf + in->fill, in->cap - in->fill < INPUT_CHUNK ? in->cap - in->fill : INPUT_CHUNK);
+    size_t room = in->cap - in->fill;
+    ssize_t got = unpack_read(in->z, in->buf + in->fill, room < INPUT_CHUNK ? room : INPUT_CHUNK, &in->e);
     if (got <= 0) {
         in->eof = true;
-        if (got < 0) in->failed = !fail(&in->e, "%s: %s", in->path, strerror(errno));
+        in->failed = got < 0 && !fail_in(&in->e, "%s", in->path);
         return false;
     }
     in->fill += (size_t)got;
@@ -134,7 +127,7 @@ struct input *input_open(const char *path, err *e) {
         return NULL;
     }
     struct input *in = xcalloc(1, sizeof *in);
-    in->fd = fd;
+    in->z = unpack_new(fd);
     in->path = path;
     in->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     in->cap = (size_t)INPUT_CHUNK * 2;
@@ -149,7 +142,7 @@ struct input *input_open(const char *path, err *e) {
 
 void input_close(struct input *in) {
     if (!in) return;
-    close(in->fd);
+    unpack_free(in->z);
     free(in->buf);
     free(in);
 }
@@ -159,7 +152,7 @@ enum input_kind input_kind(const struct input *in) { return in->kind; }
 char input_delim(const struct input *in) { return in->csv.delim; }
 
 void input_progress(const struct input *in, uint64_t *done, uint64_t *size) {
-    *done = in->done;
+    *done = unpack_taken(in->z);
     *size = in->size;
 }
 

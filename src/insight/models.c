@@ -214,6 +214,8 @@ static str respell(struct models *m, str name, unsigned how) {
         if (p[i] == '@' || p[i] == ':') n = i;
     }
     str s = {p, n};
+    size_t dated = sizeof "-preview-03-25" - 1; /* a dated preview costs what its model costs */
+    if (s.n > dated && str_starts(str_skip(s, s.n - dated), STR("-preview-")) && s.p[s.n - 3] == '-') s.n -= dated;
     if (str_ends(s, STR("-v1")) || str_ends(s, STR("-v2"))) s.n -= 3;
     if (how & 2 && str_ends(s, STR("-latest"))) s.n -= 7;
     if (how & 4 && !str_ends(s, STR("-latest"))) return arena_printf(&m->a, STR_FMT "-latest", STR_ARG(s));

@@ -32,7 +32,7 @@ static const char style[] =
     "caption{text-align:left;color:var(--mute);padding:.2rem 0}th,td{padding:.3rem .6rem;border-bottom:1px solid "
     "var(--line);text-align:right;vertical-align:top;white-space:nowrap}"
     "th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal;min-width:9rem}.text,th.text{"
-    "text-align:left!important;white-space:normal}"
+    "text-align:left!important;white-space:normal;min-width:8rem}.wide{overflow-wrap:normal}"
     "thead th{color:var(--mute);font-weight:600}"
     ".bar{width:9rem;padding-right:0}.bar svg{display:block;width:9rem;height:.8rem}"
     "svg .then{fill:var(--b)}svg "
@@ -157,7 +157,7 @@ static void head(buf *o, const struct report *r) {
     buf_strz(o, "</header><main><ul class=tiles>");
     tile(o, report_count(n, a->all.calls), "calls");
     tile(o, report_money(m, a->all.cost), a->all.unknown ? "spent, where the price is known" : "spent");
-    if (a->movable_cost) {
+    if (a->all.moved) {
         char range[100], share[32];
         snprintf(range, sizeof range, "%s to %s", report_money(m, k->saved_low), report_money(m2, k->saved_high));
         tile(o, report_money(m, k->routed), "with routing");
@@ -191,7 +191,7 @@ static void baseline_row(buf *o, const struct conclusion *k, const char *name, c
 static void baselines(buf *o, const struct report *r) {
     static const char *const heads[] = {"Compared with", "its cost", "with routing", "routing saves", NULL};
     const struct conclusion *k = r->k;
-    if (r->a->movable_cost == 0) return;
+    if (r->a->all.moved == 0) return;
     buf_strz(o, "<h2>Savings, against what</h2>");
     table(o, "Savings against each baseline", heads);
     baseline_row(o, k, "What each call asked for", NULL, r->a->all.cost);

@@ -53,13 +53,16 @@ static void stamp(jw *w, const char *key, uint64_t us) {
         jw_null(w);
 }
 
+/* What is known of nothing is unknown, not 0. */
+static int64_t known(const struct sums *s, int64_t v) { return v == 0 && s->unknown ? COST_UNKNOWN : v; }
+
 static void sums(jw *w, const struct sums *s) {
     count(w, "calls", s->calls);
     number(w, "input_tokens", s->input);
     number(w, "cached_input_tokens", s->cached);
     number(w, "output_tokens", s->output);
-    nano(w, "cost", s->cost);
-    nano(w, "routed_cost", s->routed);
+    nano(w, "cost", known(s, s->cost));
+    nano(w, "routed_cost", known(s, s->routed));
     count(w, "cost_unknown_calls", s->unknown);
     count(w, "simple_calls", s->simple);
     count(w, "moved_calls", s->moved);
@@ -77,7 +80,7 @@ static void head(jw *w, const struct report *r) {
            a->units_by_class[USAGE_CACHE_WRITE_5M] + a->units_by_class[USAGE_CACHE_WRITE_1H]);
     number(w, "output_tokens", a->all.output);
     number(w, "reasoning_tokens", a->units_by_class[USAGE_REASONING]);
-    nano(w, "cost", a->all.cost);
+    nano(w, "cost", known(&a->all, a->all.cost));
     count(w, "cost_unknown_calls", a->all.unknown);
     nano(w, "failed_cost", a->failed.cost);
     count(w, "estimated_calls", a->estimated);

@@ -177,7 +177,7 @@ static void routing(struct paper *p) {
     const struct conclusion *k = p->r->k;
     const struct analysis *a = p->r->a;
     char m[40], n[32], who[200], text[520];
-    if (a->movable_cost == 0) return;
+    if (a->all.moved == 0) return;
     heading(p, "With routing");
     buf_printf(p->out, "  %s of %s calls would go to a cheaper model; the same work would cost %s.\n",
                report_count(n, a->all.moved), report_count(text, a->all.calls - a->aggregates.calls),
