@@ -281,14 +281,14 @@ static void write_answer(const struct chat_answer *ans, str model, uint64_t seed
 /* ---- writing: streamed ---- */
 
 static void event_begin(struct chat_writer *c, const char *type, jw *w) {
-    event_begin(c, type, w);
+    frame_begin(c, type, w);
     jw_object(w);
     jw_kstr(w, "type", str_from(type));
 }
 
 static void event_end(struct chat_writer *c, jw *w) {
     jw_object_end(w);
-    event_end(c);
+    frame_end(c);
 }
 
 static void block_close(struct chat_writer *c) {
@@ -425,9 +425,9 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
         c->stop = (jtext){arena_str(c->a, ev->text.raw)};
         break;
     case CE_ERROR:
-        event_begin(c, "error", &w);
+        frame_begin(c, "error", &w);
         write_error(ev->error, &w);
-        event_end(c);
+        frame_end(c);
         break;
     case CE_END: write_end(c); break;
     default: break;

@@ -308,7 +308,7 @@ void chat_stream_free(struct chat_stream *s) {
     buf_free(&s->writer.items);
 }
 
-void event_begin(struct chat_writer *w, const char *event, jw *j) {
+void frame_begin(struct chat_writer *w, const char *event, jw *j) {
     if (event) {
         buf_strz(w->out, "event: ");
         buf_strz(w->out, event);
@@ -318,7 +318,7 @@ void event_begin(struct chat_writer *w, const char *event, jw *j) {
     jw_init(j, w->out);
 }
 
-void event_end(struct chat_writer *w) { buf_strz(w->out, "\n\n"); }
+void frame_end(struct chat_writer *w) { buf_strz(w->out, "\n\n"); }
 
 /* ---- errors ---- */
 

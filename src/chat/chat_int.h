@@ -178,7 +178,7 @@ extern const struct chat_ops chat_openai_ops, chat_responses_ops, chat_anthropic
     chat_bedrock_ops, chat_cohere_ops;
 
 /* Server-sent events. */
-void event_begin(struct chat_writer *w, const char *event, jw *j); /* event NULL: data only */
-void event_end(struct chat_writer *w);
+void frame_begin(struct chat_writer *w, const char *event, jw *j); /* event NULL: data only */
+void frame_end(struct chat_writer *w);
 
 #endif

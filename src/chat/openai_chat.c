@@ -377,7 +377,7 @@ static void write_answer(const struct chat_answer *ans, str model, uint64_t seed
 /* ---- writing: streamed ---- */
 
 static void chunk_begin(struct chat_writer *c, jw *w) {
-    event_begin(c, NULL, w);
+    frame_begin(c, NULL, w);
     jw_object(w);
     write_head(w, c->id, c->seed, "chat.completion.chunk", c->created, c->model, c->a);
     jw_karray(w, "choices");
@@ -404,7 +404,7 @@ static void delta_end(struct chat_writer *c, const char *finish, jw *w) {
     jw_object_end(w);
     jw_array_end(w);
     jw_object_end(w);
-    event_end(c);
+    frame_end(c);
 }
 
 static void write_call(struct chat_writer *c, const struct chat_event *ev, jw *w) {
@@ -457,7 +457,7 @@ static void write_end(struct chat_writer *c) {
         jw_array_end(&w);
         write_usage(&c->usage, &w);
         jw_object_end(&w);
-        event_end(c);
+        frame_end(c);
     }
     buf_strz(c->out, "data: [DONE]\n\n");
 }
@@ -485,9 +485,9 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
         if (ev->part->type == PART_IMAGE && jt_has(ev->part->data)) write_delta(c, ev);
         break;
     case CE_ERROR:
-        event_begin(c, NULL, &w);
+        frame_begin(c, NULL, &w);
         openai_write_error(ev->error, &w);
-        event_end(c);
+        frame_end(c);
         break;
     case CE_END: write_end(c); break;
     default: break;
