@@ -1,7 +1,8 @@
 /* json: cursors, strings and numbers of text that the scan accepted.
  *
- * Nothing is checked again: a value is skipped by looking for its end only, 16 bytes at a time. All reads stay
- * before `end` even so, and a cursor never walks past it. */
+ * Nothing is checked again: a value is skipped by looking for its end only, 16 bytes at a time. Text that was
+ * never checked (an event of a stream on its way through) is harmless even so: all reads stay before `end`, every
+ * step goes forward or ends the walk. */
 #include "base/json.h"
 
 #include "base/err.h"
@@ -113,6 +114,7 @@ static inline jval value_here(const char *p, const char *end, const char **after
     default:
         v.type = *p == 't' ? J_TRUE : *p == 'f' ? J_FALSE : *p == 'n' ? J_NULL : J_NUMBER;
         e = scalar_end(p, end);
+        if (e == p) return value_here(end, end, after); /* no value: the text is not JSON */
     }
     v.raw = str_make(p, (size_t)(e - p));
     *after = e;
@@ -143,7 +145,7 @@ bool json_item(jiter *it, jval *val) {
     const char *p = skip(it->p, it->end, ',');
     if (p >= it->end) return false;
     *val = value_here(p, it->end, &it->p);
-    return true;
+    return val->type != J_NONE;
 }
 
 jval json_get(jval object, str key) {
@@ -268,9 +270,9 @@ struct decimal {
 
 /* Saturates far beyond what the digits of a 4 GB document can make up for. */
 static int64_t exponent(const char *p, const char *end) {
-    bool minus = *p == '-';
+    bool minus = p < end && *p == '-';
     int64_t v = 0;
-    if (*p == '-' || *p == '+') p++;
+    if (p < end && (*p == '-' || *p == '+')) p++;
     for (; p < end; p++)
         if (v < (int64_t)UINT32_MAX * 4) v = v * 10 + (*p - '0');
     return minus ? -v : v;

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     buf out;
     buf_init(&out, 1 << 20);
     enum tap_verdict v = openai_tap(&event, str_from(""), body, p[0] & 1, p[0] & 2, &out);
-    if (v == TAP_REPLACE) MUST(json_check(body, NULL, NULL, NULL) && json_check(buf_view(&out), NULL, NULL, NULL));
+    if (v == TAP_REPLACE && json_check(body, NULL, NULL, NULL)) MUST(json_check(buf_view(&out), NULL, NULL, NULL));
     if (!(p[0] & 1)) MUST(v == TAP_PASS);
     buf_free(&out);
     arena_free(&a);

@@ -316,6 +316,54 @@ static void test_cursor_escapes(void **state) {
     }
 }
 
+/* Text that was not checked: cursors stay inside it and come to an end. */
+static void test_cursor_unchecked(void **state) {
+    (void)state;
+    static const char *const cases[] = {"[ab\"]\"c]",
+                                        "{ab\"}\":c}",
+                                        "[",
+                                        "{",
+                                        "{\"a",
+                                        "{\"a\"",
+                                        "{\"a\":",
+                                        "[1e",
+                                        "[-",
+                                        "[\"\\",
+                                        "[\"\\u12",
+                                        "[\"\\ud800\\u",
+                                        "{\"a\":,\"b\":1}",
+                                        "[[[",
+                                        "]",
+                                        "}",
+                                        ",",
+                                        ":",
+                                        "{:}",
+                                        "[\"]",
+                                        "{]}",
+                                        "[1e+"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = strlen(cases[i]);
+        char *copy = malloc(n); /* of exactly this size: a read beyond shows when sanitized */
+        memcpy(copy, cases[i], n);
+        jval v = json_value_at(copy, copy + n), x;
+        str key;
+        bool esc;
+        int64_t number;
+        double real;
+        unsigned steps = 0;
+        for (jiter it = json_iter(v); json_item(&it, &x) && steps < 100; steps++) {
+            json_text(x, &mem);
+            json_is(x, STR("a"));
+            json_i64(x, &number);
+            json_f64(x, &real);
+        }
+        for (jiter it = json_iter(v); json_next(&it, &key, &esc, &x) && steps < 100; steps++)
+            json_key_eq(key, esc, STR("a"));
+        if (steps == 100) fail_msg("no end: %s", cases[i]);
+        free(copy);
+    }
+}
+
 static void test_strings(void **state) {
     (void)state;
     static const struct {
@@ -566,6 +614,7 @@ int main(void) {
                                        T(test_more_after_document),
                                        T(test_cursor),
                                        T(test_cursor_escapes),
+                                       T(test_cursor_unchecked),
                                        T(test_strings),
                                        T(test_i64),
                                        T(test_f64),
