@@ -132,7 +132,7 @@ bool sse_next(struct sse *s, str *in, struct sse_event *out) {
     return at >= 0;
 }
 
-bool sse_end(struct sse *s, struct sse_event *out) {
+bool sse_finish(struct sse *s, struct sse_event *out) {
     take_back(s);
     if (s->held.failed || s->state != CR_BLANK) return false;
     s->state = BEGIN;

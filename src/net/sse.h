@@ -38,7 +38,7 @@ void sse_free(struct sse *s);
  * that belongs to it. */
 bool sse_next(struct sse *s, str *in, struct sse_event *out);
 /* At the end of the stream: an event that still waited for that LF. */
-bool sse_end(struct sse *s, struct sse_event *out);
+bool sse_finish(struct sse *s, struct sse_event *out);
 /* What is left at the end of the stream: bytes that never became a complete event. */
 str sse_rest(const struct sse *s);
 

@@ -42,7 +42,7 @@ static void feed(str in, struct cuts *c, buf *values, buf *bytes, buf *ends) {
         free(p);
         in = str_skip(in, n);
     }
-    if (sse_end(&s, &e)) {
+    if (sse_finish(&s, &e)) {
         check_event(&e);
         if (e.has_data) note(values, e.event, e.data);
         buf_str(bytes, e.bytes);

@@ -45,7 +45,7 @@ static unsigned feed(str in, size_t (*next)(void *), void *ctx, buf *notes, buf 
         free(piece);
         in = str_skip(in, n);
     }
-    if (sse_end(&s, &e)) {
+    if (sse_finish(&s, &e)) {
         note(notes, &e);
         buf_str(bytes, e.bytes);
         events++;
@@ -173,7 +173,7 @@ static void test_no_copy(void **state) {
     assert_int_equal(sse_rest(&s).n, 0);
     assert_true(sse_next(&s, &in, &e) && e.bytes.p == text.p + 2); /* and back to views */
     assert_false(sse_next(&s, &in, &e));
-    assert_false(sse_end(&s, &e));
+    assert_false(sse_finish(&s, &e));
     sse_free(&s);
 }
 
@@ -195,7 +195,7 @@ static void test_bound(void **state) {
     in = STR("\n\n");
     assert_false(sse_next(&s, &in, &e));
     assert_true(in.n == 2 && sse_rest(&s).n == 992);
-    assert_false(sse_end(&s, &e));
+    assert_false(sse_finish(&s, &e));
     sse_free(&s);
     buf_free(&bytes);
 }
