@@ -5,6 +5,8 @@
 #include "base/yaml.h"
 #include "config/config.h"
 
+#include <sys/types.h>
+
 /* What the top level says: nodes still to be read, in the order of the builder, not of the file. */
 struct top {
     const ynode *listen, *keys, *admin_key, *providers, *models, *tiers, *policy, *labels, *baseline, *ledger,
@@ -54,7 +56,10 @@ bool build_tiers(struct build *b);       /* models.c: tiers, default tiers, base
 bool build_price(struct build *b, const ynode *n, const struct price **out);
 /* Id of the target of a configured name, provider/model, or bare name; -1 when it means none. models.c */
 int build_target(struct build *b, str name);
-/* A credential from a file or a command; secret.c. `at` is where it was asked for. */
+enum { SECRET_MS = 10000 }; /* time that a file or a command has */
+/* Reads to the end, at most CONFIG_SECRET_MAX bytes into CONFIG_SECRET_MAX + 1; the bytes, or -1 with errno. */
+ssize_t secret_read(int fd, char *to);
+/* A credential from a file (secret.c) or a command (command.c). `at` is where it was asked for. */
 bool secret_file(struct build *b, const ynode *at, str *out);
 bool secret_command(struct build *b, const ynode *at, str *out);
 /* Whether text can stand in a header; fails at `at` without showing it. */
