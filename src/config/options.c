@@ -376,7 +376,10 @@ static void document_kinds(buf *out) {
     buf_strz(out, "\n### Kinds of providers\n\n| kind | address | key from | usual light, mid, frontier model "
                   "|\n| --- | --- | --- | --- |\n");
     for (unsigned i = 0; (k = provider_kind_at(i)); i++) {
-        buf_printf(out, "| `%s` | %s | %s%s%s%s | ", k->name, k->base_url[0] == '/' ? "your own" : k->base_url,
+        buf_printf(out, "| `%s` | %s | %s%s%s%s | ", k->name,
+                   k->auth == AUTH_NONE    ? "built in"
+                   : k->base_url[0] == '/' ? "your own"
+                                           : k->base_url,
                    k->key_env ? "`" : "none needed", k->key_env ? k->key_env : "", k->key_env ? "`" : "", "");
         if (k->light)
             buf_printf(out, "%s, %s, %s |\n", k->light, k->mid, k->frontier);
