@@ -6,11 +6,21 @@
 
 static const struct chat_ops *const ops[CHAT_DIALECTS] = {
     [CHAT_OPENAI] = &chat_openai_ops,
+    [CHAT_RESPONSES] = &chat_responses_ops,
     [CHAT_ANTHROPIC] = &chat_anthropic_ops,
     [CHAT_GEMINI] = &chat_gemini_ops,
 };
 
+const struct chat_ops *chat_ops_of(enum chat_dialect d) { return ops[d]; }
+
 /* ---- requests ---- */
+
+/* A provider's own tool (a web search) that is offered beside functions is one way among others: a call
+ * can go without it, told in the account. Where it is all that is offered, it was the point. */
+static void spare_tools(struct chat_request *r) {
+    for (struct chat_lost *l = r->lost.first; l; l = l->next)
+        if (str_starts(l->field, STR("tools."))) l->meaning = false;
+}
 
 bool chat_request_read(enum chat_dialect d, str body, str model, bool stream, struct chat_request *r, arena *a,
                        str *param, err *e) {
@@ -24,6 +34,7 @@ bool chat_request_read(enum chat_dialect d, str body, str model, bool stream, st
     if (!ops[d]->read_request) return fail(e, "dray speaks %s to providers only.", ops[d]->name);
     r->stream = stream;
     if (!ops[d]->read_request(r, root, param, e)) return false;
+    if (r->tool_count) spare_tools(r);
     if (model.n) r->model = jt_plain(a, model);
     if (r->message_count > CHAT_MESSAGES_MAX) return fail(e, "More than %d messages.", CHAT_MESSAGES_MAX);
     return true;
@@ -80,9 +91,10 @@ int chat_put_call(struct chat_reader *r, unsigned choice, uint32_t index, jtext 
 }
 
 void chat_put_args(struct chat_reader *r, unsigned choice, unsigned call, jtext text) {
-    if (jt_has(text))
-        chat_put(r, (struct chat_event){
-                        .type = CE_ARGS, .choice = (uint16_t)choice, .call = (uint16_t)call, .text = text});
+    if (!jt_has(text)) return;
+    if (choice == 0) r->has_args[call] = true;
+    chat_put(
+        r, (struct chat_event){.type = CE_ARGS, .choice = (uint16_t)choice, .call = (uint16_t)call, .text = text});
 }
 
 int chat_call_at(const struct chat_reader *r, uint32_t index) {

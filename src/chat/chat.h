@@ -104,8 +104,9 @@ struct chat_message {
 struct chat_tool {
     struct chat_tool *next;
     jtext name, description;
-    str schema;    /* JSON Schema of the arguments; empty: none given */
-    int8_t strict; /* -1: not said */
+    jtext space, plain; /* of a tool in a namespace (Codex): its parts; `name` has both */
+    str schema;         /* JSON Schema of the arguments; empty: none given */
+    int8_t strict;      /* -1: not said */
     uint8_t cache;
 };
 
@@ -203,6 +204,8 @@ struct chat_choice {
 };
 struct chat_answer {
     arena *a;
+    const struct chat_request
+        *request; /* set by who writes it: for what is told in the request's words; may be NULL */
     jtext id, model;
     struct chat_choice choice[CHAT_CHOICES_MAX];
     unsigned choices;

@@ -90,9 +90,10 @@ struct chat_reader {
     uint16_t calls[CHAT_CHOICES_MAX]; /* calls begun per choice */
     uint32_t open[CHAT_CALLS_MAX];    /* provider's index of each call of choice 0, and a hash of its id */
     uint32_t open_id[CHAT_CALLS_MAX];
-    uint8_t finish;   /* held back until usage came */
-    bool thinking[2]; /* anthropic, bedrock: kind of the open block */
-    int32_t block;    /* the open block */
+    bool has_args[CHAT_CALLS_MAX]; /* of choice 0 */
+    uint8_t finish;                /* held back until usage came */
+    bool thinking[2];              /* anthropic, bedrock: kind of the open block */
+    int32_t block;                 /* the open block */
     struct usage usage;
 };
 void chat_put(struct chat_reader *r, struct chat_event ev);
@@ -174,6 +175,7 @@ bool responses_read_request(struct chat_request *r, jval root, str *param, err *
 void responses_write_request(const struct chat_request *r, const struct chat_target *to, struct chat_account *acc,
                              jw *w);
 
+const struct chat_ops *chat_ops_of(enum chat_dialect d);
 extern const struct chat_ops chat_openai_ops, chat_responses_ops, chat_anthropic_ops, chat_gemini_ops,
     chat_bedrock_ops, chat_cohere_ops;
 

@@ -10,8 +10,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "chat/tokens.h"
 #include "catalog/catalog.h"
+#include "chat/tokens.h"
 #include "facts/facts.h"
 #include "facts/finish.h"
 #include "facts/prompt.h"
@@ -50,11 +50,11 @@ unsigned openai_splices(const struct openai_request *r, const jscan *s, str body
 /* What an answer told about itself. All zero to start. */
 struct answer {
     struct usage usage;
-    uint8_t finish; /* enum finish */
-    bool done;      /* the stream's terminator came, or the body is whole */
-    bool error;     /* an in-band error event came, or the body is an error */
-    bool content;   /* something of the answer's content came (text, reasoning, tool calls) */
-    bool tools;     /* it calls tools, whatever the finish reason says */
+    uint8_t finish;             /* enum finish */
+    bool done;                  /* the stream's terminator came, or the body is whole */
+    bool error;                 /* an in-band error event came, or the body is an error */
+    bool content;               /* something of the answer's content came (text, reasoning, tool calls) */
+    bool tools;                 /* it calls tools, whatever the finish reason says */
     struct token_estimate text; /* of its content, for answers that come without usage */
     uint8_t id_len;
     char id[96]; /* the answer's id, cut to fit */
