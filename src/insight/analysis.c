@@ -122,35 +122,9 @@ static uint64_t bulk_hash(str s, uint64_t h) {
 }
 
 static void read_facts(struct analysis *a, struct one *x) {
-    const struct log_call *c = x->c;
-    struct token_estimate tokens = {0};
-    facts_init(&x->f);
-    struct facts *f = &x->f;
-    x->text = a->o.texts && !c->aggregate && log_walk(c, f, &x->p, &tokens);
-    f->model = c->requested.n ? c->requested : c->model;
-    f->key = c->key;
-    f->team = c->team;
-    f->user = c->user;
-    f->session = c->session;
-    f->stream = f->stream || c->stream;
-    f->stakes = c->stakes;
-    f->hour = (uint8_t)(c->time_us / 3600000000u % 24);
-    if (c->tag.n) f->tag[f->tag_count++] = c->tag;
-    if (c->task != TASK_UNKNOWN) f->task = c->task, f->task_source = c->task_source, f->task_confidence = 1;
     bool known = x->u.source != TOKENS_NONE;
-    int64_t in = known ? usage_input_tokens(&x->u) : (int64_t)tokens_estimate(&tokens);
-    f->input_tokens = (uint32_t)(in > UINT32_MAX ? UINT32_MAX : in);
-    if (x->text) classify(a->router, &x->p, f);
-    router_label(a->router, f);
-    if (known || !x->text || c->failed) return;
-    /* no counts: from the text, the answer's from its text or else what such a task usually gives */
-    struct token_estimate answer = {0};
-    log_walk_answer(c->text.answer, &answer);
-    int64_t out = (int64_t)tokens_estimate(&answer);
-    uint8_t tier = x->u.service_tier;
-    x->u = (struct usage){.source = TOKENS_ESTIMATED, .service_tier = tier};
-    x->u.units[USAGE_INPUT] = in;
-    x->u.units[USAGE_OUTPUT] = out > 0 ? out : f->task == TASK_EMBED ? 0 : decide_output_tokens(f);
+    x->text = log_facts(a->router, x->c, a->o.texts, &x->f, &x->p, &x->u);
+    if (known || x->u.source != TOKENS_ESTIMATED) return;
     a->estimated++;
     note(a, x, LOG_ESTIMATED);
 }

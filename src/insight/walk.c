@@ -280,3 +280,35 @@ static void answer_text(jval v, struct token_estimate *t, unsigned depth) {
 }
 
 void log_walk_answer(jval answer, struct token_estimate *t) { answer_text(answer, t, 0); }
+
+/* ---- all of it ---- */
+
+bool log_facts(const struct router *r, const struct log_call *c, bool texts, struct facts *f, struct prompt *p,
+               struct usage *u) {
+    struct token_estimate tokens = {0}, answer = {0};
+    facts_init(f);
+    bool text = texts && !c->aggregate && log_walk(c, f, p, &tokens);
+    f->model = c->requested.n ? c->requested : c->model;
+    f->key = c->key;
+    f->team = c->team;
+    f->user = c->user;
+    f->session = c->session;
+    f->stream = f->stream || c->stream;
+    f->stakes = c->stakes;
+    f->hour = (uint8_t)(c->time_us / 3600000000u % 24);
+    if (c->tag.n) f->tag[f->tag_count++] = c->tag;
+    if (c->task != TASK_UNKNOWN) f->task = c->task, f->task_source = c->task_source, f->task_confidence = 1;
+    bool known = u->source != TOKENS_NONE;
+    int64_t in = known ? usage_input_tokens(u) : (int64_t)tokens_estimate(&tokens);
+    f->input_tokens = (uint32_t)(in > UINT32_MAX ? UINT32_MAX : in);
+    if (text) classify(r, p, f);
+    router_label(r, f);
+    if (known || !text || c->failed) return text;
+    /* no counts: the answer's from its text, or else what such a task usually gives */
+    log_walk_answer(c->text.answer, &answer);
+    int64_t out = (int64_t)tokens_estimate(&answer);
+    *u = (struct usage){.source = TOKENS_ESTIMATED, .service_tier = u->service_tier};
+    u->units[USAGE_INPUT] = in;
+    u->units[USAGE_OUTPUT] = out > 0 ? out : f->task == TASK_EMBED ? 0 : decide_output_tokens(f);
+    return text;
+}

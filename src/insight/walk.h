@@ -2,6 +2,7 @@
 #ifndef DRAY_INSIGHT_WALK_H
 #define DRAY_INSIGHT_WALK_H
 
+#include "brain/router.h"
 #include "chat/tokens.h"
 #include "facts/facts.h"
 #include "facts/prompt.h"
@@ -13,5 +14,11 @@
 bool log_walk(const struct log_call *c, struct facts *f, struct prompt *p, struct token_estimate *tokens);
 /* Adds the text of an answer of any dialect. */
 void log_walk_answer(jval answer, struct token_estimate *tokens);
+
+/* All that is known of a logged call before it is decided: what the log says of it, its text where `texts`,
+ * the classifier's and the labels' word. Where the log has no token counts but text, `u` gets estimates
+ * (source TOKENS_ESTIMATED). Whether there was text. */
+bool log_facts(const struct router *r, const struct log_call *c, bool texts, struct facts *f, struct prompt *p,
+               struct usage *u);
 
 #endif

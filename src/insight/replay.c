@@ -1,0 +1,290 @@
+/* replay: see replay.h.
+ *
+ * The decision is config_resolve() and decide(), as at the gateway. The tokens are those of the answer that
+ * was given: another model would have said it longer or shorter, which the report says. Costs are summed
+ * over the calls where old and new are both known, so that the difference is of like and like. */
+#include "insight/replay.h"
+
+#include "base/hash.h"
+#include "books/ledger.h"
+#include "insight/analysis.h"
+#include "insight/walk.h"
+
+#include <math.h>
+#include <stdio.h>
+
+bool replay_init(struct replay *r, const struct replay_options *o, const char *prices, err *e) {
+    struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why};
+    *r = (struct replay){.o = *o};
+    arena_init(&r->a, 4 << 10, 64 << 20);
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) tally_init(t[i]);
+    r->models = models_new(prices, e);
+    if (!r->models) {
+        replay_free(r);
+        return false;
+    }
+    r->target = analysis_targets(o->config, r->models, &r->a);
+    return true;
+}
+
+void replay_free(struct replay *r) {
+    struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) tally_free(t[i]);
+    models_free(r->models);
+    arena_free(&r->a);
+}
+
+/* ---- the new decision ---- */
+
+static bool gone(const struct replay *r, const struct target *t, str full) {
+    for (unsigned i = 0; i < r->o.without_count; i++) {
+        const char *w = r->o.without[i];
+        if (str_eqz(t->model, w) || str_eqz(t->provider, w) || str_eqz(full, w)) return true;
+    }
+    return false;
+}
+
+struct chosen {
+    str model, tier, rule;
+    const struct price *price, *batch;
+    bool none; /* every target is gone */
+};
+
+static void choose(struct replay *r, const struct replay_past *p, struct chosen *out) {
+    const struct router *router = &r->o.config->router;
+    struct resolution res;
+    struct plan plan;
+    uint64_t draw = fingerprint(str_from(p->id));
+    config_resolve(r->o.config, p->f->model, p->dialect, &res);
+    bool named = res.what == RESOLVED_TARGET && !r->o.reroute && !res.reroute;
+    *out = (struct chosen){.rule = STR("model")};
+    if (named && res.id < 0) { /* a provider/model name that is no target: it goes there */
+        const struct model *m = models_find(r->models, res.target.provider, res.target.model);
+        out->model = config_target_name(&res.target, &r->a);
+        out->price = res.target.price ? res.target.price : m->price;
+        out->batch = m->batch;
+        out->none = gone(r, &res.target, out->model);
+        return;
+    }
+    if (named)
+        decide_target(router, p->f, (uint16_t)res.id, &plan);
+    else if (res.what == RESOLVED_TIER)
+        decide_tier(router, p->f, res.tier, STR("tier"), draw, &plan);
+    else
+        decide(router, p->f, draw, &plan);
+    out->tier = plan.tier;
+    out->rule = plan.rule;
+    out->none = true;
+    for (unsigned i = 0; i < plan.count && out->none; i++) {
+        const struct model *m = r->target[plan.target[i]];
+        str full = router->target[plan.target[i]].name;
+        if (gone(r, &router->target[plan.target[i]], full)) continue;
+        out->none = false;
+        out->model = full;
+        out->price = m->price;
+        out->batch = m->batch;
+    }
+}
+
+static const char *reason(const struct replay_past *p, const struct chosen *n, bool same_model, bool same_tier) {
+    if (n->none) return "no target left";
+    if (same_model) return NULL;
+    if (!str_eq(p->rule, n->rule)) return p->rule.n ? "another rule" : "decided by the policy";
+    return same_tier ? "another target in the tier" : "the rule has another tier";
+}
+
+/* ---- quality ---- */
+
+static void score(struct scores *s, double q) {
+    s->n++;
+    s->sum += q;
+    s->squares += q * q;
+}
+
+static unsigned tier_of(const struct replay *r, str tier) {
+    int i = tier.n ? router_tier(&r->o.config->router, tier) : -1;
+    return i < 0 ? ROUTER_TIERS_MAX : (unsigned)i;
+}
+
+static void add_quality(struct replay *r, const struct replay_past *p, const struct chosen *n, bool same) {
+    unsigned old = tier_of(r, p->tier), now = tier_of(r, n->tier), task = p->f->task < TASK_COUNT ? p->f->task : 0;
+    r->was[task][old]++;
+    r->would[task][now]++;
+    if (p->quality < 0) return;
+    score(&r->scored, p->quality);
+    score(&r->cell[task][old], p->quality);
+    if (p->propensity <= 0) return;
+    if (p->propensity < 1) r->drawn++;
+    if (!same) return;
+    double w = 1 / p->propensity;
+    r->matched++;
+    r->weight += w;
+    r->weighted += w * p->quality;
+    r->weight2 += w * w;
+    r->cross += w * w * p->quality;
+    r->weighted2 += w * w * p->quality * p->quality;
+}
+
+static double half_interval(const struct scores *s) {
+    if (s->n < 2) return 1;
+    double mean = s->sum / (double)s->n, var = s->squares / (double)s->n - mean * mean;
+    return 1.96 * sqrt((var > 0 ? var : 0) / (double)(s->n - 1));
+}
+
+void replay_quality(const struct replay *r, struct replay_quality *q) {
+    *q = (struct replay_quality){
+        .text = "No call in these books has a quality score, so how good the answers would be can't be known."};
+    if (r->scored.n == 0) return;
+    q->old_known = true;
+    q->old_mean = r->scored.sum / (double)r->scored.n;
+    q->old_half = half_interval(&r->scored);
+    double sum = 0, var = 0;
+    uint64_t covered = 0, all = 0;
+    for (unsigned t = 0; t < TASK_COUNT; t++) {
+        for (unsigned k = 0; k <= ROUTER_TIERS_MAX; k++) {
+            const struct scores *s = &r->cell[t][k];
+            all += r->would[t][k];
+            if (s->n < 2 || r->would[t][k] == 0) continue;
+            double w = (double)r->would[t][k], h = half_interval(s);
+            sum += w * s->sum / (double)s->n;
+            var += w * w * h * h;
+            covered += r->would[t][k];
+        }
+    }
+    if (covered) {
+        q->new_known = true;
+        q->new_mean = sum / (double)covered;
+        q->new_half = sqrt(var) / (double)covered;
+        q->new_share = (double)covered / (double)all;
+    }
+    if (r->matched > 1 && r->weight > 0 && r->drawn > 0) {
+        double m = r->weighted / r->weight;
+        double v = (r->weighted2 - 2 * m * r->cross + m * m * r->weight2) / (r->weight * r->weight);
+        q->off_policy = true;
+        q->ips_mean = m;
+        q->ips_half = 1.96 * sqrt(v > 0 ? v : 0);
+        q->text =
+            "The off-policy estimate weighs the scored calls whose drawn choice the new policy would repeat.";
+    } else {
+        q->text = "The books hold no drawn choices (every propensity is 1), so an unbiased estimate for the "
+                  "changed calls isn't possible; the mean by task "
+                  "and tier assumes that calls of a task are alike at every tier.";
+    }
+}
+
+/* ---- one call ---- */
+
+void replay_add(struct replay *r, const struct replay_past *p) {
+    struct chosen n;
+    struct usage_cost cost;
+    choose(r, p, &n);
+    char old_name[300];
+    int len =
+        snprintf(old_name, sizeof old_name, "%.*s%s%.*s", (int)(p->provider.n > 80 ? 80 : p->provider.n),
+                 p->provider.p, p->provider.n ? "/" : "", (int)(p->model.n > 200 ? 200 : p->model.n), p->model.p);
+    str old = {old_name, (size_t)len};
+    bool same = !n.none && (str_eq(old, n.model) || (p->provider.n == 0 && str_ends(n.model, p->model)));
+    int64_t now = COST_UNKNOWN;
+    if (!n.none) {
+        price_usage(p->u->service_tier == SERVICE_BATCH && n.batch ? n.batch : n.price, p->u, &cost);
+        now = same && p->cost != COST_UNKNOWN && r->o.without_count == 0 && cost.total == COST_UNKNOWN
+                  ? p->cost
+                  : cost.total;
+    }
+    r->calls++;
+    r->failed += p->failed;
+    r->unanswerable += n.none;
+    struct sums so = {.calls = 1}, sn = {.calls = 1};
+    if (p->cost != COST_UNKNOWN && now != COST_UNKNOWN) {
+        r->priced++;
+        r->old_cost += p->cost;
+        r->new_cost += now;
+        so.cost = p->cost;
+        sn.cost = now;
+    } else {
+        r->unpriced++;
+        so.unknown = sn.unknown = 1;
+    }
+    sums_add(tally_at(&r->old_tier, p->tier), &so);
+    sums_add(tally_at(&r->new_tier, n.none ? STR("(no target left)") : n.tier), &sn);
+    sums_add(tally_at(&r->old_model, old), &so);
+    sums_add(tally_at(&r->new_model, n.none ? STR("(no target left)") : n.model), &sn);
+    add_quality(r, p, &n, same);
+    const char *why = reason(p, &n, same, str_eq(p->tier, n.tier));
+    if (!why) return;
+    char key[400];
+    snprintf(key, sizeof key, "%s: %.*s \xE2\x86\x92 %.*s", why,
+             (int)(p->rule.n ? p->rule.n > 100 ? 100 : p->rule.n : 6), p->rule.n ? p->rule.p : "(none)",
+             (int)(n.rule.n > 100 ? 100 : n.rule.n), n.rule.p);
+    r->changed++;
+    so.routed = sn.cost;
+    sums_add(tally_at(&r->why, str_from(key)), &so);
+    if (r->o.changed)
+        r->o.changed(r->o.ctx,
+                     &(struct replay_change){
+                         .past = p, .model = n.model, .tier = n.tier, .rule = n.rule, .cost = now, .why = why});
+}
+
+/* ---- sources ---- */
+
+bool replay_log_call(void *ctx, const struct log_call *c, const struct log_place *at) {
+    struct replay *r = ctx;
+    if (c->aggregate) return true; /* sums can't be decided */
+    struct facts f;
+    struct prompt prompt;
+    struct usage u = c->usage;
+    struct usage_cost cost;
+    log_facts(&r->o.config->router, c, true, &f, &prompt, &u);
+    const struct model *m = models_find(r->models, c->provider, c->model);
+    price_usage(model_price(m, &u), &u, &cost);
+    struct replay_past p = {.time_us = c->time_us,
+                            .f = &f,
+                            .u = &u,
+                            .provider = m->provider,
+                            .model = m->name,
+                            .tier = c->tier,
+                            .rule = c->rule,
+                            .cost = c->cache_hit ? 0 : cost.total,
+                            .quality = c->quality,
+                            .propensity = c->propensity,
+                            .failed = c->failed,
+                            .dialect = DIALECT_OPENAI};
+    if (c->id.n && c->id.n < sizeof p.id)
+        memcpy(p.id, c->id.p, c->id.n);
+    else
+        snprintf(p.id, sizeof p.id, "line %llu", (unsigned long long)at->line);
+    replay_add(r, &p);
+    return true;
+}
+
+static bool ledger_call(void *ctx, const struct ledger_call *c) {
+    struct replay *r = ctx;
+    const struct record *rec = &c->f.r;
+    enum dialect d = str_eq(rec->dialect, STR("anthropic")) ? DIALECT_ANTHROPIC
+                     : str_eq(rec->dialect, STR("gemini"))  ? DIALECT_GEMINI
+                                                            : DIALECT_OPENAI;
+    struct replay_past p = {.time_us = rec->time_us,
+                            .f = &c->f.facts,
+                            .u = &rec->usage,
+                            .provider = rec->provider,
+                            .model = rec->model,
+                            .tier = rec->tier,
+                            .rule = rec->rule,
+                            .cost = rec->cost,
+                            .quality = c->f.amended ? (double)c->f.amend.quality : -1,
+                            .propensity = rec->propensity,
+                            .failed = rec->error.n > 0,
+                            .dialect = d};
+    if (c->cut || rec->provider.n == 0) return true; /* nobody answered: there are no tokens to price */
+    uuid_format(p.id, rec->id);
+    replay_add(r, &p);
+    return true;
+}
+
+bool replay_ledger(struct replay *r, const char *path, uint64_t from_us, uint64_t to_us, err *e) {
+    struct ledger *l = ledger_open(path, e);
+    if (!l) return false;
+    bool good = ledger_each(l, from_us, to_us, ledger_call, r, e);
+    ledger_close(l);
+    return good;
+}
