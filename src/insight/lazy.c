@@ -108,6 +108,7 @@ static inline int skip_block(struct skip *s, struct masks m) {
     uint64_t in = prefix_xor(quote) ^ s->in_string;
     s->in_string = (uint64_t)((int64_t)in >> 63);
     uint64_t open = m.open & ~in, close = m.close & ~in;
+    if ((open | close) == 0) return -1;
     unsigned closes = (unsigned)__builtin_popcountll(close);
     if (closes < s->depth) {
         s->depth += (unsigned)__builtin_popcountll(open) - closes;

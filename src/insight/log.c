@@ -220,7 +220,8 @@ static void copy_call(struct log_call *c, arena *a) {
                 &c->facts,
                 &c->tier,
                 &c->rule,
-                &c->text.request.raw,
+                &c->text.tools.raw,
+                &c->text.format.raw,
                 &c->text.system.raw,
                 &c->text.prompt.raw,
                 &c->text.answer.raw};

@@ -16,8 +16,9 @@
 
 /* Where a call's texts lie: views of the record (arrays of messages, strings, Gemini contents, …). */
 struct log_text {
-    jval request; /* the whole request object, for tools, schema, limits */
     jval system, prompt, answer;
+    jval tools, format; /* tools offered; the format asked for, or a schema itself */
+    int64_t limit;      /* output tokens asked for at most; 0: none */
 };
 
 struct log_call {

@@ -44,6 +44,10 @@ enum word {
     W_CREATED,
     W_ERROR,
     W_ANSWER,
+    W_TOOLS,
+    W_FORMAT,
+    W_TEXT,
+    W_LIMIT,
     W_EVENT,
 };
 struct words {
@@ -77,6 +81,19 @@ static const struct words request_words[] = {
     {STR_INIT("metadata"), W_METADATA},
     {STR_INIT("generateContentRequest"), W_INSIDE},
     {STR_INIT("params"), W_INSIDE},
+    {STR_INIT("generationConfig"), W_INSIDE},
+    {STR_INIT("generation_config"), W_INSIDE},
+    {STR_INIT("tools"), W_TOOLS},
+    {STR_INIT("functions"), W_TOOLS},
+    {STR_INIT("response_format"), W_FORMAT},
+    {STR_INIT("responseSchema"), W_FORMAT},
+    {STR_INIT("response_schema"), W_FORMAT},
+    {STR_INIT("text"), W_TEXT},
+    {STR_INIT("max_tokens"), W_LIMIT},
+    {STR_INIT("max_completion_tokens"), W_LIMIT},
+    {STR_INIT("max_output_tokens"), W_LIMIT},
+    {STR_INIT("maxOutputTokens"), W_LIMIT},
+    {STR_INIT("max_tokens_to_sample"), W_LIMIT},
 };
 
 static void read_tier(struct log_call *c, jval v) {
@@ -120,6 +137,12 @@ static void request_members(struct members m, struct log_call *c) {
         case W_INSIDE:
             if (v.type == J_OBJECT) log_request(v, c);
             break;
+        case W_TOOLS: c->text.tools = v; break;
+        case W_FORMAT: c->text.format = v; break;
+        case W_TEXT:
+            if (v.type == J_OBJECT) c->text.format = lazy_get(v, STR("format"));
+            break;
+        case W_LIMIT: lazy_i64(v, &c->text.limit); break;
         default: break;
         }
     }
@@ -127,7 +150,6 @@ static void request_members(struct members m, struct log_call *c) {
 
 void log_request(jval request, struct log_call *c) {
     if (request.type != J_OBJECT) return;
-    c->text.request = request;
     request_members(members_of(request), c);
 }
 
@@ -312,10 +334,8 @@ static bool request_part(const struct row *row, struct log_call *c) {
     str path = row_text(row, "request.path|request.url|path|url|endpoint|request_path");
     unsigned b = part_of(row, i, "body json", &body);
     if (b) {
-        c->text.request = body;
         request_members(row->x.m[b].val.type == J_OBJECT ? members_at(&row->x, b) : members_of(body), c);
     } else {
-        c->text.request = i ? v : row->x.m[0].val;
         request_members(i == 0 || row->x.m[i].val.type == J_OBJECT ? members_at(&row->x, i) : members_of(v), c);
     }
     return path.n == 0 || read_path(c, path);

@@ -213,12 +213,17 @@ void replay_add(struct replay *r, const struct replay_past *p) {
     const char *why = reason(p, &n, same, str_eq(p->tier, n.tier));
     if (!why) return;
     char key[400];
-    snprintf(key, sizeof key, "%s: %.*s \xE2\x86\x92 %.*s", why,
-             (int)(p->rule.n ? p->rule.n > 100 ? 100 : p->rule.n : 6), p->rule.n ? p->rule.p : "(none)",
-             (int)(n.rule.n > 100 ? 100 : n.rule.n), n.rule.p);
+    size_t at = 0;
+    const str part[] = {str_from(why), STR(": "), p->rule.n ? p->rule : STR("(none)"), STR(" \xE2\x86\x92 "),
+                        n.rule};
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        str s = str_take(part[i], sizeof key - at);
+        memcpy(key + at, s.p, s.n);
+        at += s.n;
+    }
     r->changed++;
     so.routed = sn.cost;
-    sums_add(tally_at(&r->why, str_from(key)), &so);
+    sums_add(tally_at(&r->why, (str){key, at}), &so);
     if (r->o.changed)
         r->o.changed(r->o.ctx,
                      &(struct replay_change){

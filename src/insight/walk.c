@@ -22,7 +22,29 @@ struct walk {
     uint32_t ring_count, turn;
     enum role last;
     bool any;
+    bool estimate; /* tokens, not characters only */
 };
+
+/* Code points of a string value: what estimating counts, too, but that costs ten times as much. */
+static uint64_t characters(jval text) {
+    const char *p = text.raw.p, *end = p + text.raw.n;
+    uint64_t n = text.raw.n;
+    const uint64_t high = 0x8080808080808080u;
+    for (uint64_t w; end - p >= 8; p += 8) { /* bytes 10xxxxxx go on a character */
+        memcpy(&w, p, 8);
+        if (w & high) n -= (uint64_t)__builtin_popcountll(w & high & ~(w << 1));
+    }
+    for (; p < end; p++) n -= ((unsigned char)*p & 0xC0) == 0x80;
+    if (!text.esc) return n;
+    for (p = text.raw.p; (p = memchr(p, '\\', (size_t)(end - p))) != NULL;) {
+        bool u = end - p >= 6 && p[1] == 'u',
+             pair = u && end - p >= 12 && (p[2] | 32) == 'd' && p[3] >= '8' && p[6] == '\\' && p[7] == 'u';
+        size_t used = pair ? 12 : u ? 6 : end - p >= 2 ? 2 : 1;
+        n -= used - 1;
+        p += used;
+    }
+    return n;
+}
 
 static void one_more(uint16_t *n) {
     if (*n < UINT16_MAX) ++*n;
@@ -32,7 +54,10 @@ static void add_text(struct walk *w, enum role role, jval text) {
     struct prompt *p = w->p;
     if (text.type != J_STRING || text.raw.n == 0) return;
     w->any = true;
-    tokens_add(w->tokens, text.raw, text.esc);
+    if (w->estimate)
+        tokens_add(w->tokens, text.raw, text.esc);
+    else
+        w->tokens->chars += characters(text);
     struct prompt_part part = {text.raw, text.esc, role == ROLE_ASSISTANT};
     if (role == ROLE_SYSTEM) {
         if (p->system_count < PROMPT_SYSTEM_MAX) p->system[p->system_count++] = part;
@@ -199,9 +224,12 @@ static void add_prompt(struct walk *w, jval prompt) {
 
 /* ---- around them ---- */
 
+/* A response_format that asks for JSON, or a schema by itself. */
 static bool asks_schema(jval format) {
+    if (format.type != J_OBJECT) return false;
     jval type = lazy_get(format, STR("type"));
-    return type.type == J_STRING && (str_eq(type.raw, STR("json_schema")) || str_eq(type.raw, STR("json_object")));
+    if (type.type != J_STRING) return false;
+    return !str_eq(type.raw, STR("text")) && !str_eq(type.raw, STR("grammar"));
 }
 
 static void count_tools(struct facts *f, jval tools) {
@@ -210,45 +238,18 @@ static void count_tools(struct facts *f, jval tools) {
     while (tools.type == J_ARRAY && lazy_item(&it, &v)) one_more(&f->tool_count);
 }
 
-static void add_config(struct facts *f, jval request);
-
-static void add_member(struct facts *f, str key, jval v) {
-    static const str limits[] = {STR_INIT("max_tokens"), STR_INIT("max_completion_tokens"),
-                                 STR_INIT("max_output_tokens"), STR_INIT("maxOutputTokens"),
-                                 STR_INIT("max_tokens_to_sample")};
-    int64_t n;
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        if (str_eq(key, limits[i]) && lazy_i64(v, &n) && n > 0 && n <= UINT32_MAX) f->output_tokens = (uint32_t)n;
-    if (str_eq(key, STR("tools")) || str_eq(key, STR("functions")))
-        count_tools(f, v);
-    else if (str_eq(key, STR("response_format")))
-        f->schema |= asks_schema(v);
-    else if (str_eq(key, STR("text")))
-        f->schema |= asks_schema(lazy_get(v, STR("format")));
-    else if (str_eq(key, STR("responseSchema")) || str_eq(key, STR("response_schema")))
-        f->schema |= lazy_present(v);
-    else if (str_eq(key, STR("stream")))
-        f->stream = v.type == J_TRUE;
-    else if (str_eq(key, STR("generationConfig")) || str_eq(key, STR("generation_config")))
-        add_config(f, v);
-}
-
-static void add_config(struct facts *f, jval request) {
-    struct lazy_it it = lazy_iter(request);
-    str key;
-    jval v;
-    while (request.type == J_OBJECT && lazy_next(&it, &key, &v)) add_member(f, key, v);
-}
-
-bool log_walk(const struct log_call *c, struct facts *f, struct prompt *p, struct token_estimate *tokens) {
-    struct walk w = {.f = f, .p = p, .tokens = tokens, .last = ROLE_SYSTEM};
+bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct prompt *p,
+              struct token_estimate *tokens) {
+    struct walk w = {.f = f, .p = p, .tokens = tokens, .last = ROLE_SYSTEM, .estimate = estimate};
     *p = (struct prompt){0};
     add_prompt(&w, c->text.prompt);
     if (lazy_present(c->text.system)) {
         jval s = c->text.system, parts = lazy_get(s, STR("parts"));
         add_content(&w, ROLE_SYSTEM, parts.type == J_ARRAY ? parts : s, 0);
     }
-    add_config(f, c->text.request);
+    count_tools(f, c->text.tools);
+    f->schema = asks_schema(c->text.format);
+    if (c->text.limit > 0 && c->text.limit <= UINT32_MAX) f->output_tokens = (uint32_t)c->text.limit;
     take_history(&w);
     f->tools = f->tool_count > 0;
     f->input_length = tokens_chars(tokens);
@@ -287,7 +288,7 @@ bool log_facts(const struct router *r, const struct log_call *c, bool texts, str
                struct usage *u) {
     struct token_estimate tokens = {0}, answer = {0};
     facts_init(f);
-    bool text = texts && !c->aggregate && log_walk(c, f, p, &tokens);
+    bool text = texts && !c->aggregate && log_walk(c, u->source == TOKENS_NONE, f, p, &tokens);
     f->model = c->requested.n ? c->requested : c->model;
     f->key = c->key;
     f->team = c->team;

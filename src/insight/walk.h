@@ -9,9 +9,10 @@
 #include "insight/log.h"
 
 /* Walks the texts of a call and fills lengths, counts, flags and spans, as a dialect's own reader does
- * at the gateway; parts keep their views of the record. `tokens` gets the estimate of all text. False
- * when the log has no text. */
-bool log_walk(const struct log_call *c, struct facts *f, struct prompt *p, struct token_estimate *tokens);
+ * at the gateway; parts keep their views of the record. `tokens` gets the estimate of all text
+ * where `estimate`, else its characters only, which is ten times as fast. False when the log has no text. */
+bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct prompt *p,
+              struct token_estimate *tokens);
 /* Adds the text of an answer of any dialect. */
 void log_walk_answer(jval answer, struct token_estimate *tokens);
 
