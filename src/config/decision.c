@@ -1,6 +1,8 @@
 /* decision: a plan as people and scripts read it, with the names that the ledger uses. */
 #include "config/config.h"
 
+#include <stdio.h>
+
 static void text_or_null(jw *w, const char *key, str s) {
     jw_key(w, key);
     if (s.n)
@@ -23,6 +25,17 @@ static void share_or_null(jw *w, const char *key, double x) {
         jw_null(w);
     else
         jw_f64(w, (double)(int64_t)(x * 10000 + 0.5) / 10000);
+}
+
+/* "provider/model"; a target made on the fly has no name of its own. */
+static void write_name(jw *w, const struct target *t) {
+    char text[512];
+    if (t->name.n) {
+        jw_string(w, t->name);
+        return;
+    }
+    int n = snprintf(text, sizeof text, STR_FMT "/" STR_FMT, STR_ARG(t->provider), STR_ARG(t->model));
+    jw_string(w, str_make(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
 }
 
 /* What the call is expected to cost at a target. */
@@ -58,7 +71,7 @@ static void write_candidates(jw *w, const struct router *r, const struct facts *
     jw_array_end(w);
     jw_key(w, "targets");
     jw_array(w);
-    if (named) jw_string(w, named->name);
+    if (named) write_name(w, named);
     for (unsigned i = 0; !named && i < p->count; i++) jw_string(w, r->target[p->target[i]].name);
     jw_array_end(w);
 }
@@ -77,7 +90,11 @@ void config_write_decision(const struct config *c, const struct facts *f, const 
     text_or_null(&w, "provider", first ? first->provider : STR_NONE);
     text_or_null(&w, "model", first ? first->model : STR_NONE);
     money_or_null(&w, "expected_cost", first ? expect(f, first) : COST_UNKNOWN);
-    text_or_null(&w, "baseline_model", base ? base->name : STR_NONE);
+    jw_key(&w, "baseline_model");
+    if (base)
+        write_name(&w, base);
+    else
+        jw_null(&w);
     money_or_null(&w, "baseline_cost", base ? expect(f, base) : COST_UNKNOWN);
     jw_key(&w, "propensity");
     jw_f64(&w, p->propensity);
@@ -88,6 +105,8 @@ void config_write_decision(const struct config *c, const struct facts *f, const 
     jw_object(&w);
     facts_explain(f, &w);
     jw_object_end(&w);
-    if (p->routed && !named) decide_explain(r, f, &w);
+    /* A tier that was named needs no rule. */
+    if (p->routed && !named && (p->rule_index < ROUTER_RULES_MAX || str_eqz(p->rule, "default")))
+        decide_explain(r, f, &w);
     jw_object_end(&w);
 }

@@ -1,0 +1,258 @@
+/* dray route: the decision for one request on stdin, with its reasons. Nothing is sent.
+ *
+ * A JSON object with messages, input, or prompt is read as an OpenAI-dialect request, as the gateway would;
+ * anything else is the text of one user turn to the model `auto`. */
+#include "chat/openai.h"
+#include "chat/tokens.h"
+#include "cli/cli.h"
+#include "config/config.h"
+
+#include <stdlib.h>
+
+enum { INPUT_MAX = 64 << 20, OUTPUT_MAX = 1 << 20 };
+
+struct options {
+    const char *config, *model, *task, *stakes, *key, *team, *user;
+    struct opt_list tags;
+    bool json;
+};
+
+static int run(int argc, char **argv);
+
+static const struct opt opts[] = {
+    {"config", 'c', OPT_STR, OPT(struct options, config), "FILE", "Configuration to decide by."},
+    {"json", 0, OPT_FLAG, OPT(struct options, json), NULL, "Prints one JSON object, as POST /v1/route answers."},
+    {"model", 'm', OPT_STR, OPT(struct options, model), "NAME",
+     "The model asked for; default: the request's, else auto."},
+    {"task", 0, OPT_STR, OPT(struct options, task), "TASK", "As the hint x-dray-task."},
+    {"stakes", 0, OPT_STR, OPT(struct options, stakes), "STAKES", "As the hint x-dray-stakes: low, normal, high."},
+    {"key", 0, OPT_STR, OPT(struct options, key), "NAME", "Decides as for this client key."},
+    {"team", 0, OPT_STR, OPT(struct options, team), "NAME", "Decides as for this team."},
+    {"user", 0, OPT_STR, OPT(struct options, user), "NAME", "Decides as for this user."},
+    {"tag", 0, OPT_LIST, OPT(struct options, tags), "TAG",
+     "Decides as for a call with this tag; may be repeated."},
+    {NULL, 0, OPT_FLAG, 0, NULL, NULL},
+};
+static const struct note examples[] = {
+    {"echo 'is this e-mail spam? …' | dray route", "Where would that go, and why?"},
+    {"dray route --json < request.json", "The same for a whole request, for scripts."},
+    {NULL, NULL},
+};
+
+const struct command command_route = {
+    .name = "route",
+    .brief = "print the decision for one request, with its reasons",
+    .args = "",
+    .about =
+        "Reads a prompt or an OpenAI-dialect request from standard input, and prints what is asked, which rule "
+        "decides, and where the call would go. The decision is the gateway's own; nothing is sent.\n\n"
+        "Conditions on headers hold only for what the request's metadata can say.",
+    .opts = opts,
+    .examples = examples,
+    .run = run,
+};
+
+static void read_all(FILE *in, buf *out) {
+    char piece[65536];
+    for (size_t n; (n = fread(piece, 1, sizeof piece, in)) > 0 && !out->failed;) buf_add(out, piece, n);
+}
+
+/* A hint that the body's metadata has ("dray_task"), or the option's. */
+static bool hints(const struct options *o, jval metadata, arena *a, struct facts *f) {
+    jval mt = json_get(metadata, STR("dray_task")), ms = json_get(metadata, STR("dray_stakes"));
+    str task = o->task ? str_from(o->task) : mt.type == J_STRING ? json_text(mt, a) : STR_NONE;
+    str stakes = o->stakes ? str_from(o->stakes) : ms.type == J_STRING ? json_text(ms, a) : STR_NONE;
+    enum task t;
+    enum stakes s;
+    if (task.n) {
+        if (!task_parse(task, &t))
+            return cli_fail(&command_route, "there is no task \"" STR_FMT "\"", STR_ARG(task)), false;
+        f->task = (uint8_t)t;
+        f->task_source = TASK_BY_HINT;
+        f->task_confidence = 1;
+    }
+    if (stakes.n) {
+        if (!stakes_parse(stakes, &s))
+            return cli_fail(&command_route, "stakes are low, normal or high, not \"" STR_FMT "\"",
+                            STR_ARG(stakes)),
+                   false;
+        f->stakes = (uint8_t)s;
+        f->stakes_hint = true;
+    }
+    f->key = str_from(o->key);
+    f->team = str_from(o->team);
+    f->user = str_from(o->user);
+    for (unsigned i = 0; i < o->tags.count && i < FACTS_TAGS_MAX; i++)
+        f->tag[f->tag_count++] = str_from(o->tags.item[i]);
+    return true;
+}
+
+static void named_metadata(const struct router *r, jval metadata, arena *a, struct facts *f) {
+    f->named = arena_array(a, struct fact_named, FACTS_NAMED_MAX);
+    f->named_count = (uint16_t)r->name_count;
+    for (uint32_t i = 0; i < r->name_count; i++) {
+        f->named[i].name = r->name[i];
+        if (!str_starts(r->name[i], STR("metadata."))) continue;
+        jval v = json_get(metadata, str_skip(r->name[i], 9));
+        if (v.type != J_NONE) f->named[i].value = v.type == J_STRING ? json_text(v, a) : v.raw;
+    }
+}
+
+/* Fills facts from the request, or from the text as one user turn. */
+static void read_request(str body, arena *a, struct facts *f, struct prompt *p, jval *metadata) {
+    jscan scan;
+    json_scan_init(&scan, a);
+    *metadata = (jval){0};
+    if (json_scan(&scan, body, true) == JSON_DONE && json_root(&scan, body).type == J_OBJECT &&
+        (json_find(&scan, body, STR("messages")).type || json_find(&scan, body, STR("input")).type ||
+         json_find(&scan, body, STR("prompt")).type)) {
+        openai_facts(&scan, body, f, p);
+        *metadata = json_find(&scan, body, STR("metadata"));
+        jval model = json_find(&scan, body, STR("model"));
+        if (model.type == J_STRING) f->model = json_text(model, a);
+        return;
+    }
+    struct token_estimate t = {0};
+    tokens_add(&t, body, false);
+    p->user_count = 1;
+    p->user[0].raw = body;
+    p->turns = f->turns = 1;
+    f->input_tokens = tokens_estimate(&t);
+    f->input_length = (uint32_t)str_utf8_len(body);
+}
+
+static void print_money(const char *what, int64_t nano) {
+    char text[32];
+    if (nano == COST_UNKNOWN)
+        printf("%s unknown", what);
+    else
+        printf("%s $%.*s", what, (int)fmt_nano(text, nano), text);
+}
+
+/* Each rule up to the one that matched: "  no   short-structured: task is plan, not classify, extract". */
+static void print_rules(jval root) {
+    jiter rules = json_iter(json_get(root, STR("rules")));
+    jval rule, cond;
+    while (json_item(&rules, &rule)) {
+        str name = json_get(rule, STR("rule")).raw;
+        printf("  %-4s " STR_FMT, json_true(json_get(rule, STR("matched"))) ? "yes" : "no", STR_ARG(name));
+        jiter conds = json_iter(json_get(rule, STR("conditions")));
+        for (bool first = true; json_item(&conds, &cond); first = false) {
+            jval got = json_get(cond, STR("got")), when = json_get(cond, STR("when"));
+            printf("%s" STR_FMT, first ? ": " : ", ", STR_ARG(when.raw));
+            if (got.type != J_NONE)
+                printf(" is " STR_FMT " (" STR_FMT "%s)", STR_ARG(got.raw),
+                       STR_ARG(json_get(cond, STR("want")).raw),
+                       json_true(json_get(cond, STR("held"))) ? "" : ": no");
+            else
+                printf(" %s", json_true(json_get(cond, STR("held"))) ? "holds" : "does not hold");
+        }
+        putchar('\n');
+    }
+}
+
+static void print_plain(const struct config *c, const struct facts *f, const struct target *named,
+                        const struct plan *p, str json) {
+    const struct router *r = &c->router;
+    const struct target *first = named ? named : p->count ? &r->target[p->target[0]] : NULL;
+    int64_t output = decide_output_tokens(f);
+    printf("task      %s (%s, confidence %.2f)\n", task_name((enum task)f->task),
+           task_source_name((enum task_source)f->task_source), (double)f->task_confidence);
+    printf("stakes    %s\n", stakes_name((enum stakes)f->stakes));
+    printf("input     %u tokens, %u characters%s%s%s\n", f->input_tokens, f->input_length,
+           f->tools ? ", tools" : "", f->vision ? ", images" : "", f->schema ? ", structured output" : "");
+    printf("rule      " STR_FMT "\n", STR_ARG(p->rule));
+    if (p->tier.n) printf("tier      " STR_FMT "\n", STR_ARG(p->tier));
+    if (first)
+        printf("goes to   " STR_FMT "/" STR_FMT "\n", STR_ARG(first->provider), STR_ARG(first->model));
+    else
+        puts("goes to   nothing: the tier has no target");
+    for (unsigned i = 1; i < p->count; i++)
+        printf("  then    " STR_FMT "\n", STR_ARG(r->target[p->target[i]].name));
+    if (first) {
+        print_money("expected ", price_expect(first->price, f->input_tokens, output));
+        if (r->has_baseline && !named) {
+            const struct target *base = &r->target[r->baseline];
+            printf(", at " STR_FMT, STR_ARG(base->name));
+            print_money("", price_expect(base->price, f->input_tokens, output));
+        }
+        putchar('\n');
+    }
+    jval root;
+    if (json_check(json, &root, NULL, NULL) && json_get(root, STR("rules")).type == J_ARRAY) {
+        puts("because");
+        print_rules(root);
+    }
+}
+
+/* The plan for the model name; false with a message when it is not known. */
+static bool plan_for(const struct config *c, const struct facts *f, struct resolution *named, struct plan *p) {
+    config_resolve(c, f->model, DIALECT_OPENAI, named);
+    switch (named->what) {
+    case RESOLVED_NONE:
+        return cli_fail(&command_route, "the model \"" STR_FMT "\" is not known",
+                        STR_ARG(str_take(f->model, 100))),
+               false;
+    case RESOLVED_TIER: decide_tier(&c->router, f, named->tier, STR("tier"), 0, p); return true;
+    case RESOLVED_TARGET:
+        if (!named->reroute) {
+            *p = (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
+            return true;
+        }
+        break;
+    case RESOLVED_AUTO: break;
+    }
+    decide(&c->router, f, 0, p);
+    return true;
+}
+
+static int route(const struct options *o, const struct config *c, str body) {
+    arena a;
+    arena_init(&a, 65536, 256u << 20);
+    struct facts f;
+    struct prompt p = {0};
+    struct plan plan;
+    struct resolution named;
+    jval metadata;
+    facts_init(&f);
+    read_request(body, &a, &f, &p, &metadata);
+    if (o->model) f.model = str_from(o->model);
+    if (!f.model.n) f.model = STR("auto");
+    named_metadata(&c->router, metadata, &a, &f);
+    bool good = hints(o, metadata, &a, &f);
+    if (good) {
+        classify(&c->router, &p, &f);
+        router_label(&c->router, &f);
+        good = plan_for(c, &f, &named, &plan);
+    }
+    if (good) {
+        const struct target *target = named.what == RESOLVED_TARGET && !plan.routed ? &named.target : NULL;
+        buf out;
+        buf_init(&out, OUTPUT_MAX);
+        config_write_decision(c, &f, target, &plan, &out);
+        if (o->json)
+            printf("%.*s\n", (int)out.n, out.p);
+        else
+            print_plain(c, &f, target, &plan, buf_view(&out));
+        buf_free(&out);
+    }
+    arena_free(&a);
+    return good ? EXIT_GOOD : EXIT_BAD_INPUT;
+}
+
+static int run(int argc, char **argv) {
+    struct options o = {0};
+    struct args operands;
+    err e;
+    if (!cli_parse(&command_route, argc, argv, &o, &operands)) return EXIT_USAGE;
+    struct config *c = config_load(o.config, &e);
+    if (!c) return cli_fail(&command_route, "%s", e.msg);
+    buf body;
+    buf_init(&body, INPUT_MAX);
+    read_all(stdin, &body);
+    int code = body.failed ? cli_fail(&command_route, "the input is larger than %d MiB", INPUT_MAX >> 20)
+                           : route(&o, c, buf_view(&body));
+    buf_free(&body);
+    config_unpin(c);
+    return code;
+}
