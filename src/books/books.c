@@ -244,6 +244,8 @@ static uint64_t turn(struct books *b, uint64_t now, bool *drained) {
     books_fine(b);
     if (events) b->last_write = now;
     atomic_store(&b->wal_bytes, (uint64_t)b->wal_pages * 4096);
+    if (events == 0 && !store_flush(b->store, &e)) on_failure(b, &e); /* when it is quiet */
+    if (!b->store) return 0;
     checkpoint(b, now);
     expire(b, now);
     *drained = all && events == 0;
@@ -329,6 +331,7 @@ uint64_t books_close(struct books *b, uint64_t wait) {
             for (size_t i = 0; i < b->dropped.count; i++) store_drop_segment(b->store, b->dropped.name[i], &e);
             store_commit(b->store, &e);
         }
+        store_flush(b->store, &e);
         store_checkpoint(b->store, &left, &e);
     }
     books_free(b);

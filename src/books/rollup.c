@@ -1,15 +1,15 @@
 /* rollup: see the header.
  *
- * The cells that are being added to are kept in memory whole; each slice of the books thread writes
- * those it changed as one row (in the transaction that writes the calls, so that sums and rows can't
- * disagree), reading a cell first if it was not met before. Sums in memory that are written once a minute
- * were tried on paper and refused: after a crash they'd have to be rebuilt, and a slice of a thousand
- * calls touches a few dozen cells only.
- *
- * Columns follow rollup.def and the usage classes; histograms are sparse blobs (hist.h). */
+ * Sums are kept per hour in memory and written to the cells once a minute, or when it is quiet: under
+ * load thousands of cells may be in use, and writing each with every slice was measured to cost more than
+ * the calls themselves. So that sums and rows can't disagree after a crash, each slice journals what it
+ * added (cell_pending: one row, about 60 bytes a call) in the transaction that writes its calls; the flush
+ * moves the journal into cell_hour and cell_day in one transaction. Memory is never more than a copy of the
+ * journal, from which it is read again after a rollback; readers add the journal to the cells. */
 #include "books/rollup.h"
 
 #include "base/hash.h"
+#include "books/cell.h"
 #include "books/dict.h"
 #include "books/schema.h"
 
@@ -17,107 +17,89 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CELLS_MAX = 8192, SLOTS = 4096 };
+enum { SLOTS = 4096 };
 
-static const char *const level_table[ROLLUP_LEVELS] = {"cell_hour", "cell_day"};
-static const uint64_t level_us[ROLLUP_LEVELS] = {HOUR_US, DAY_US};
+struct cell_node {
+    struct cell_node *next, *all; /* hash chain; list of all */
+    struct cell c;
+};
 
-struct cell {
-    struct cell *next, *dirty_next;
-    int64_t period, dim;
-    uint8_t level;
-    bool loaded, dirty;
-    struct cell_sums sums;
-    struct hist ttft, duration, overhead;
+/* A set of cells by (hour, dim). */
+struct cell_set {
+    struct cell_node *slot[SLOTS], *all;
+    unsigned count;
 };
 
 struct rollup {
     sqlite3 *db;
     uint64_t key[2];
-    struct dict dims;
-    struct cell *slot[SLOTS], *dirty;
-    unsigned count;
-    sqlite3_stmt *get[ROLLUP_LEVELS], *put[ROLLUP_LEVELS], *dim_get, *dim_put;
+    struct dict dims, shortcuts;
+    struct cell_set pending; /* in the journal, and what this transaction added */
+    buf journal_text;        /* what this transaction added */
+    bool flushed;            /* within this transaction */
+    sqlite3_stmt *get[CELL_LEVELS], *put[CELL_LEVELS], *dim_get, *dim_put, *journal;
     buf scratch;
 };
 
-/* ---- schema ---- */
+/* ---- sets of cells ---- */
 
-static void columns(buf *b, const char *type) {
-#define SUM(name, unit, help)                                                                                     \
-    buf_strz(b, ", " #name);                                                                                      \
-    buf_strz(b, type);
-#include "books/rollup.def"
-#undef SUM
-#define X(id, name, side)                                                                                         \
-    buf_strz(b, ", u_" name);                                                                                     \
-    buf_strz(b, type);
-    CATALOG_CLASSES(X)
-#undef X
-    static const char *const hist[] = {"ttft_hist", "duration_hist", "overhead_hist"};
-    for (unsigned i = 0; i < 3; i++) buf_printf(b, ", %s%s", hist[i], *type ? " BLOB" : "");
+static struct cell *set_get(struct cell_set *s, int64_t hour, int64_t dim) {
+    uint64_t h = (uint64_t)hour * 0x100000001b3u + (uint64_t)dim;
+    struct cell_node **slot = &s->slot[(h * 0x9e3779b97f4a7c15u) >> 52];
+    for (struct cell_node *n = *slot; n; n = n->next)
+        if (n->c.period == hour && n->c.dim == dim) return &n->c;
+    struct cell_node *n = xcalloc(1, sizeof *n);
+    n->c.period = hour;
+    n->c.dim = dim;
+    n->next = *slot;
+    n->all = s->all;
+    *slot = s->all = n;
+    s->count++;
+    return &n->c;
 }
 
-enum {
-#define SUM(name, unit, help) SUM_##name,
-#include "books/rollup.def"
-#undef SUM
-    SUM_COUNT
-};
-
-void rollup_schema(buf *b) {
-    buf_strz(b, "CREATE TABLE cell_dim(id INTEGER PRIMARY KEY, hash INTEGER UNIQUE");
-#define X(name) buf_strz(b, ", " #name " TEXT");
-    CELL_DIMS(X)
-#undef X
-    buf_strz(b, ");");
-    for (unsigned l = 0; l < ROLLUP_LEVELS; l++) {
-        buf_printf(b, "CREATE TABLE %s(period INTEGER, dim INTEGER", level_table[l]);
-        columns(b, " INTEGER");
-        buf_strz(b, ", PRIMARY KEY(period, dim)) WITHOUT ROWID;");
-        buf_printf(b, "CREATE VIEW %s AS SELECT c.period*%llu AS time", l == ROLLUP_HOUR ? "hours" : "days",
-                   (unsigned long long)level_us[l]);
-#define X(name) buf_strz(b, ", nullif(d." #name ",'') AS " #name);
-        CELL_DIMS(X)
-#undef X
-        columns(b, "");
-        buf_printf(b, " FROM %s c JOIN cell_dim d ON d.id=c.dim;", level_table[l]);
+static void set_clear(struct cell_set *s) {
+    for (struct cell_node *n = s->all, *next; n; n = next) {
+        next = n->all;
+        free(n);
     }
+    memset(s, 0, sizeof *s);
 }
 
 /* ---- statements ---- */
 
-static sqlite3_stmt *prepare(sqlite3 *db, buf *sql, err *e) {
+static sqlite3_stmt *prepare(struct rollup *r, buf *sql, err *e) {
     sqlite3_stmt *q = NULL;
-    if (sqlite3_prepare_v3(db, sql->p, (int)sql->n, SQLITE_PREPARE_PERSISTENT, &q, NULL) != SQLITE_OK)
-        fail(e, "%s", sqlite3_errmsg(db));
+    if (sqlite3_prepare_v3(r->db, sql->p, (int)sql->n, SQLITE_PREPARE_PERSISTENT, &q, NULL) != SQLITE_OK)
+        fail(e, "%s", sqlite3_errmsg(r->db));
     buf_clear(sql);
     return q;
 }
 
 static bool prepare_all(struct rollup *r, err *e) {
-    if (r->dim_put) return true;
+    if (r->journal) return true;
     buf *b = &r->scratch;
-    buf_clear(b);
-    for (unsigned l = 0; l < ROLLUP_LEVELS; l++) {
+    for (unsigned l = 0; l < CELL_LEVELS; l++) {
+        buf_clear(b);
         buf_strz(b, "SELECT period, dim");
-        columns(b, "");
-        buf_printf(b, " FROM %s WHERE period=? AND dim=?", level_table[l]);
-        if (!r->get[l] && !(r->get[l] = prepare(r->db, b, e))) return false;
+        cell_columns(b, "");
+        buf_printf(b, " FROM %s WHERE period=? AND dim=?", cell_table[l]);
+        if (!r->get[l] && !(r->get[l] = prepare(r, b, e))) return false;
         buf_clear(b);
-        buf_printf(b, "INSERT OR REPLACE INTO %s VALUES(?,?", level_table[l]);
-        for (unsigned i = 0; i < SUM_COUNT + USAGE_CLASSES + 3; i++) buf_strz(b, ",?");
+        buf_printf(b, "INSERT OR REPLACE INTO %s VALUES(?,?", cell_table[l]);
+        for (unsigned i = 0; i < CELL_COLUMNS; i++) buf_strz(b, ",?");
         buf_char(b, ')');
-        if (!r->put[l] && !(r->put[l] = prepare(r->db, b, e))) return false;
-        buf_clear(b);
+        if (!r->put[l] && !(r->put[l] = prepare(r, b, e))) return false;
     }
-    buf_strz(b, "SELECT id FROM cell_dim WHERE hash=?");
-    if (!r->dim_get && !(r->dim_get = prepare(r->db, b, e))) return false;
     buf_clear(b);
+    buf_strz(b, "SELECT id FROM cell_dim WHERE hash=?");
+    if (!r->dim_get && !(r->dim_get = prepare(r, b, e))) return false;
     buf_strz(b, "INSERT INTO cell_dim VALUES(NULL,?");
     for (unsigned i = 0; i < DIM_COUNT; i++) buf_strz(b, ",?");
     buf_char(b, ')');
-    return (r->dim_put = prepare(r->db, b, e)) != NULL;
+    if (!r->dim_put && !(r->dim_put = prepare(r, b, e))) return false;
+    buf_strz(b, "INSERT INTO cell_pending VALUES(NULL,?)");
+    return (r->journal = prepare(r, b, e)) != NULL;
 }
 
 struct rollup *rollup_new(sqlite3 *db, const uint64_t key[2]) {
@@ -125,32 +107,23 @@ struct rollup *rollup_new(sqlite3 *db, const uint64_t key[2]) {
     r->db = db;
     memcpy(r->key, key, sizeof r->key);
     buf_init(&r->scratch, 1 << 20);
+    buf_init(&r->journal_text, 64 << 20);
     return r;
-}
-
-void rollup_clear(struct rollup *r) {
-    for (unsigned i = 0; i < SLOTS; i++) {
-        for (struct cell *c = r->slot[i], *next; c; c = next) {
-            next = c->next;
-            free(c);
-        }
-        r->slot[i] = NULL;
-    }
-    r->dirty = NULL;
-    r->count = 0;
-    dict_clear(&r->dims);
 }
 
 void rollup_free(struct rollup *r) {
     if (!r) return;
-    rollup_clear(r);
-    for (unsigned l = 0; l < ROLLUP_LEVELS; l++) {
+    set_clear(&r->pending);
+    for (unsigned l = 0; l < CELL_LEVELS; l++) {
         sqlite3_finalize(r->get[l]);
         sqlite3_finalize(r->put[l]);
     }
     sqlite3_finalize(r->dim_get);
     sqlite3_finalize(r->dim_put);
+    sqlite3_finalize(r->journal);
     dict_free(&r->dims);
+    dict_free(&r->shortcuts);
+    buf_free(&r->journal_text);
     buf_free(&r->scratch);
     free(r);
 }
@@ -263,156 +236,88 @@ static int64_t dim_id(struct rollup *r, const str dim[DIM_COUNT], err *e) {
     return id;
 }
 
-static struct cell *cell_get(struct rollup *r, unsigned level, int64_t period, int64_t dim) {
-    uint64_t h = ((uint64_t)period * 31 + (uint64_t)dim) * 2 + level;
-    struct cell **slot = &r->slot[(h * 0x9e3779b97f4a7c15u) >> 52];
-    for (struct cell *c = *slot; c; c = c->next)
-        if (c->period == period && c->dim == dim && c->level == level) return c;
-    struct cell *c = xcalloc(1, sizeof *c);
-    c->level = (uint8_t)level;
-    c->period = period;
-    c->dim = dim;
-    c->next = *slot;
-    *slot = c;
-    r->count++;
-    return c;
-}
-
-static void sums_add(struct cell_sums *to, const struct cell_sums *from, int sign) {
-#define SUM(name, unit, help) to->name += sign * from->name;
-#include "books/rollup.def"
-#undef SUM
-    for (unsigned i = 0; i < USAGE_CLASSES; i++) to->units[i] += sign * from->units[i];
-}
-
 bool rollup_add(struct rollup *r, uint64_t at, const struct cell_call *call, int sign, err *e) {
-    int64_t dim = dim_id(r, call->dim, e);
-    if (!dim) return false;
-    for (unsigned l = 0; l < ROLLUP_LEVELS; l++) {
-        struct cell *c = cell_get(r, l, (int64_t)(at / level_us[l]), dim);
-        sums_add(&c->sums, &call->sums, sign);
-        if (call->timed) {
-            hist_add(&c->ttft, call->ttft_us, sign);
-            hist_add(&c->duration, call->duration_us, sign);
-        }
-        hist_add(&c->overhead, call->overhead_us, sign);
-        if (c->dirty) continue;
-        c->dirty = true;
-        c->dirty_next = r->dirty;
-        r->dirty = c;
+    int64_t dim = call->shortcut ? dict_get(&r->shortcuts, call->shortcut) : 0;
+    if (!dim) {
+        if (!(dim = dim_id(r, call->dim, e))) return false;
+        if (call->shortcut) dict_put(&r->shortcuts, call->shortcut, dim);
     }
+    int64_t hour = (int64_t)(at / HOUR_US);
+    cell_add(set_get(&r->pending, hour, dim), call, sign);
+    cell_pack(hour, dim, call, sign, &r->journal_text);
     return true;
 }
 
-/* ---- writing ---- */
+/* ---- the journal ---- */
 
-static str column_bytes(sqlite3_stmt *q, int i) {
-    const char *p = sqlite3_column_blob(q, i);
-    return str_make(p, p ? (size_t)sqlite3_column_bytes(q, i) : 0);
+bool rollup_journal(struct rollup *r, err *e) {
+    if (r->flushed || r->journal_text.n == 0) return true;
+    if (!prepare_all(r, e)) return false;
+    if (r->journal_text.failed) return fail(e, "too many calls in one transaction");
+    sqlite3_bind_blob64(r->journal, 1, r->journal_text.p, r->journal_text.n, SQLITE_STATIC);
+    int rc = sqlite3_step(r->journal);
+    sqlite3_reset(r->journal);
+    return rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(r->db));
 }
 
-/* Reads sums and histograms from column `i` on, adding to what is there. */
-static void read_values(sqlite3_stmt *q, int i, struct cell_sums *s, struct hist *ttft, struct hist *duration,
-                        struct hist *overhead) {
-#define SUM(name, unit, help) s->name += sqlite3_column_int64(q, i++);
-#include "books/rollup.def"
-#undef SUM
-    for (unsigned k = 0; k < USAGE_CLASSES; k++) s->units[k] += sqlite3_column_int64(q, i++);
-    hist_read(ttft, column_bytes(q, i++));
-    hist_read(duration, column_bytes(q, i++));
-    hist_read(overhead, column_bytes(q, i));
+void rollup_committed(struct rollup *r) {
+    if (r->flushed) set_clear(&r->pending);
+    r->flushed = false;
+    buf_clear(&r->journal_text);
 }
 
-static bool cell_load(struct rollup *r, struct cell *c, err *e) {
-    sqlite3_stmt *q = r->get[c->level];
+unsigned rollup_pending(const struct rollup *r) { return r->pending.count; }
+
+static bool keep(void *ctx, const struct cell *c) {
+    struct rollup *r = ctx;
+    cell_merge(set_get(&r->pending, c->period, c->dim), c);
+    return true;
+}
+
+bool rollup_reload(struct rollup *r, err *e) {
+    set_clear(&r->pending);
+    dict_clear(&r->dims);
+    dict_clear(&r->shortcuts);
+    buf_clear(&r->journal_text);
+    r->flushed = false;
+    return cell_each_pending(r->db, keep, r, e);
+}
+
+/* ---- into the cells ---- */
+
+static bool cell_store(struct rollup *r, unsigned level, const struct cell *add, err *e) {
+    struct cell *c = xmalloc(sizeof *c);
+    *c = *add;
+    sqlite3_stmt *q = r->get[level];
     sqlite3_bind_int64(q, 1, c->period);
     sqlite3_bind_int64(q, 2, c->dim);
     int rc = sqlite3_step(q);
-    if (rc == SQLITE_ROW) read_values(q, 2, &c->sums, &c->ttft, &c->duration, &c->overhead);
+    if (rc == SQLITE_ROW) cell_read(q, 2, c);
     sqlite3_reset(q);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) return fail(e, "%s", sqlite3_errmsg(r->db));
-    c->loaded = true;
-    return true;
-}
-
-static bool cell_write(struct rollup *r, struct cell *c, err *e) {
-    sqlite3_stmt *q = r->put[c->level];
-    int i = 1;
-    sqlite3_bind_int64(q, i++, c->period);
-    sqlite3_bind_int64(q, i++, c->dim);
-#define SUM(name, unit, help) sqlite3_bind_int64(q, i++, c->sums.name);
-#include "books/rollup.def"
-#undef SUM
-    for (unsigned k = 0; k < USAGE_CLASSES; k++) sqlite3_bind_int64(q, i++, c->sums.units[k]);
-    const struct hist *h[] = {&c->ttft, &c->duration, &c->overhead};
-    size_t at[4] = {0};
-    buf_clear(&r->scratch);
-    for (unsigned k = 0; k < 3; k++) {
-        hist_write(h[k], &r->scratch);
-        at[k + 1] = r->scratch.n;
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        q = r->put[level];
+        sqlite3_bind_int64(q, 1, c->period);
+        sqlite3_bind_int64(q, 2, c->dim);
+        buf_clear(&r->scratch);
+        cell_bind(q, 3, c, &r->scratch);
+        rc = sqlite3_step(q);
+        sqlite3_reset(q);
     }
-    buf_char(&r->scratch, 0); /* so that there is a pointer also when all are empty */
-    for (unsigned k = 0; k < 3; k++)
-        sqlite3_bind_blob(q, i++, r->scratch.p + at[k], (int)(at[k + 1] - at[k]), SQLITE_STATIC);
-    int rc = sqlite3_step(q);
-    sqlite3_reset(q);
+    free(c);
     return rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(r->db));
 }
 
 bool rollup_flush(struct rollup *r, err *e) {
-    if (r->dirty && !prepare_all(r, e)) return false;
-    for (struct cell *c; (c = r->dirty); r->dirty = c->dirty_next) {
-        if (!c->loaded && !cell_load(r, c, e)) return false;
-        if (!cell_write(r, c, e)) return false;
-        c->dirty = false;
+    if (!prepare_all(r, e)) return false;
+    struct cell_set *days = xcalloc(1, sizeof *days);
+    bool good = true;
+    for (struct cell_node *n = r->pending.all; n && good; n = n->all) {
+        good = cell_store(r, CELL_HOUR, &n->c, e);
+        cell_merge(set_get(days, n->c.period / 24, n->c.dim), &n->c);
     }
-    return true;
-}
-
-/* ---- reading ---- */
-
-static bool read_level(sqlite3 *db, unsigned level, uint64_t from, uint64_t to,
-                       bool (*each)(void *ctx, const struct cell_row *c), void *ctx, err *e) {
-    if (from >= to) return true;
-    buf b;
-    buf_init(&b, 1 << 16);
-    buf_strz(&b, "SELECT c.period");
-#define X(name) buf_strz(&b, ", d." #name);
-    CELL_DIMS(X)
-#undef X
-    columns(&b, "");
-    buf_printf(&b, " FROM %s c CROSS JOIN cell_dim d ON d.id=c.dim WHERE c.period>=? AND c.period<?",
-               level_table[level]);
-    sqlite3_stmt *q = prepare(db, &b, e);
-    buf_free(&b);
-    if (!q) return false;
-    sqlite3_bind_int64(q, 1, (int64_t)(from / level_us[level]));
-    sqlite3_bind_int64(q, 2, (int64_t)(to / level_us[level]));
-    int rc;
-    struct cell_row *row = xmalloc(sizeof *row);
-    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
-        memset(row, 0, sizeof *row);
-        row->period = (uint64_t)sqlite3_column_int64(q, 0) * level_us[level];
-        for (int i = 0; i < DIM_COUNT; i++) row->dim[i] = column_bytes(q, i + 1);
-        read_values(q, DIM_COUNT + 1, &row->sums, &row->ttft, &row->duration, &row->overhead);
-        if (!each(ctx, row)) {
-            rc = SQLITE_DONE;
-            break;
-        }
-    }
-    free(row);
-    bool good = rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(db));
-    sqlite3_finalize(q);
-    return good;
-}
-
-bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
-                 void *ctx, err *e) {
-    from = from / HOUR_US * HOUR_US;
-    to = (to + HOUR_US - 1) / HOUR_US * HOUR_US;
-    uint64_t first = (from + DAY_US - 1) / DAY_US * DAY_US, last = to / DAY_US * DAY_US;
-    if (first >= last) return read_level(db, ROLLUP_HOUR, from, to, each, ctx, e);
-    return read_level(db, ROLLUP_HOUR, from, first, each, ctx, e) &&
-           read_level(db, ROLLUP_DAY, first, last, each, ctx, e) &&
-           read_level(db, ROLLUP_HOUR, last, to, each, ctx, e);
+    for (struct cell_node *n = days->all; n && good; n = n->all) good = cell_store(r, CELL_DAY, &n->c, e);
+    set_clear(days);
+    free(days);
+    r->flushed = good && sql_exec(r->db, "DELETE FROM cell_pending", e);
+    return r->flushed;
 }

@@ -45,26 +45,32 @@ struct cell_call {
     struct cell_sums sums;
     uint64_t ttft_us, duration_us, overhead_us;
     bool timed;
+    uint64_t shortcut; /* not 0: a number that stands for all of dim[] */
 };
 
-enum rollup_level { ROLLUP_HOUR, ROLLUP_DAY, ROLLUP_LEVELS };
 #define HOUR_US UINT64_C(3600000000)
 #define DAY_US (24 * HOUR_US)
 
 struct rollup;
 
-/* Adds the rollups' tables to the script that makes a ledger. */
+/* Adds the rollups' tables and views to the script that makes a ledger. */
 void rollup_schema(buf *b);
 struct rollup *rollup_new(sqlite3 *db, const uint64_t key[2]);
 void rollup_free(struct rollup *r);
 /* What `f` adds to its cell. `cut`: it was cut by a crash. */
 void rollup_of(const struct folded *f, str gateway, bool cut, struct cell_call *out);
-/* Adds (sign 1) or takes away (-1) a call that began at `at`. Kept in memory up to the flush. */
+/* Adds (sign 1) or takes away (-1) a call that began at `at`, within the caller's transaction. */
 bool rollup_add(struct rollup *r, uint64_t at, const struct cell_call *c, int sign, err *e);
-/* Writes the cells that changed, within the caller's transaction. */
+/* Before the caller's commit: journals what was added since the last one, unless it was flushed. */
+bool rollup_journal(struct rollup *r, err *e);
+/* Moves what was journalled into the cells, within the caller's transaction. */
 bool rollup_flush(struct rollup *r, err *e);
-/* Forgets everything in memory: after a rollback, or when another process wrote to the ledger. */
-void rollup_clear(struct rollup *r);
+/* Cells to be flushed. */
+unsigned rollup_pending(const struct rollup *r);
+/* After a commit. */
+void rollup_committed(struct rollup *r);
+/* After a rollback, or when another process wrote to the ledger: memory is read from the journal again. */
+bool rollup_reload(struct rollup *r, err *e);
 
 /* ---- reading ---- */
 
@@ -76,7 +82,8 @@ struct cell_row {
     struct hist ttft, duration, overhead;
 };
 /* Calls back for each cell that began in [from, to), day cells for whole days and hour cells for the
- * rest: the ends are widened to full hours. The callback returns false to stop. */
+ * rest: the ends are widened to full hours. What is
+ * journalled only comes as further rows. The callback returns false to stop. */
 bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
                  void *ctx, err *e);
 

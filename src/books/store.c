@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROBES_MAX = 4096, TEXT_MAX = 1 << 20 };
+enum { PROBES_MAX = 4096, TEXT_MAX = 1 << 20, ROLLUP_FLUSH_US = 60000000, ROLLUP_CELLS_MAX = 8192 };
 
 /* Statements that are prepared once: X(name, SQL). */
 #define STATEMENTS(X)                                                                                             \
@@ -57,7 +57,8 @@ struct store {
     struct ledger *reader;
     arena a; /* of one amendment */
     buf text;
-    int64_t data_version;
+    int64_t data_version; /* PRAGMA data_version of what we remember; -1: nothing valid */
+    uint64_t flushed;     /* clock_mono_us of the rollups' last flush */
 };
 
 static const char *const statements[Q_COUNT] = {
@@ -72,6 +73,7 @@ struct store *store_open(const char *path, bool full_sync, bool *garbage, err *e
     uint64_t key[2];
     struct store *st = xcalloc(1, sizeof *st);
     st->db = db;
+    st->data_version = -1;
     arena_init(&st->a, 4096, 1 << 20);
     buf_init(&st->text, TEXT_MAX);
     buf_room(&st->text, TEXT_MAX); /* views into it are taken while it grows: it must not move */
@@ -118,22 +120,43 @@ bool store_begin(struct store *st, err *e) {
     int64_t version = sql_int(st->db, "PRAGMA data_version", 0);
     if (version != st->data_version) { /* another process wrote: what we remember may be gone */
         store_dict_clear(&st->dict);
-        rollup_clear(st->rollup);
+        if (!rollup_reload(st->rollup, e)) {
+            store_rollback(st);
+            return false;
+        }
         st->data_version = version;
     }
     return true;
 }
 
 bool store_commit(struct store *st, err *e) {
-    if (rollup_flush(st->rollup, e) && sql_exec(st->db, "COMMIT", e)) return true;
-    store_rollback(st);
-    return false;
+    uint64_t now = clock_mono_us();
+    unsigned cells = rollup_pending(st->rollup);
+    bool due = cells > ROLLUP_CELLS_MAX || (cells && now - st->flushed > ROLLUP_FLUSH_US);
+    if ((due && !rollup_flush(st->rollup, e)) || !rollup_journal(st->rollup, e) ||
+        !sql_exec(st->db, "COMMIT", e)) {
+        store_rollback(st);
+        return false;
+    }
+    rollup_committed(st->rollup);
+    if (due || !rollup_pending(st->rollup)) st->flushed = now;
+    return true;
+}
+
+bool store_flush(struct store *st, err *e) {
+    if (!rollup_pending(st->rollup)) return true;
+    if (!store_begin(st, e)) return false;
+    if (!rollup_flush(st->rollup, e)) {
+        store_rollback(st);
+        return false;
+    }
+    return store_commit(st, e);
 }
 
 void store_rollback(struct store *st) {
     sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
     store_dict_clear(&st->dict);
-    rollup_clear(st->rollup);
+    st->data_version = -1; /* with the next transaction the rollups are read from their journal again */
 }
 
 /* ---- binding ---- */
@@ -503,6 +526,9 @@ enum stored store_put(struct store *st, const struct folded *f, str gateway, boo
     if (!o.plain_usage && !put_lines(st, at, winner(f), &f->r.usage, &f->r.cost_lines, e)) return STORED_FAILED;
     if (f->amended && has_words(&f->amend) && !put_quality(st, at, &f->amend, e)) return STORED_FAILED;
     rollup_of(f, gateway, cut, &cell);
+    if (((uint64_t)o.who | (uint64_t)o.route | (uint64_t)o.kind) <
+        1u << 21) /* they stand for all that tells cells apart */
+        cell.shortcut = (uint64_t)o.who << 42 | (uint64_t)o.route << 21 | (uint64_t)o.kind;
     return rollup_add(st->rollup, (uint64_t)at, &cell, 1, e) ? STORED_NEW : STORED_FAILED;
 }
 

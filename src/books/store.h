@@ -18,6 +18,8 @@ sqlite3 *store_db(struct store *st);
 bool store_begin(struct store *st, err *e);
 bool store_commit(struct store *st, err *e);
 void store_rollback(struct store *st);
+/* Moves journalled sums into the rollups' cells, as otherwise happens once a minute; a transaction of its own. */
+bool store_flush(struct store *st, err *e);
 
 enum stored { STORED_FAILED, STORED_NEW, STORED_KNOWN /* was there before */ };
 /* Writes a call's row (with attempts, usage, rollups). `cut`: it has no end; what is known is booked. */

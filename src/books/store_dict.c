@@ -54,32 +54,39 @@ static bool prepare(struct store_dict *d, enum store_table t, err *e) {
     return true;
 }
 
-static void clean(char *p, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f) p[i] = ' ';
+static void bind_clean(sqlite3_stmt *q, int at, str v) {
+    char *p = sqlite3_malloc64(v.n + 1);
+    if (!p) return;
+    for (size_t i = 0; i < v.n; i++) p[i] = (unsigned char)v.p[i] < 0x20 || v.p[i] == 0x7f ? ' ' : v.p[i];
+    sqlite3_bind_text(q, at, p, (int)v.n, sqlite3_free);
 }
 
-static void bind_all(struct store_dict *d, sqlite3_stmt *q, int at, const str *value, unsigned columns) {
-    size_t from = sizeof(uint32_t);
+static void bind_all(sqlite3_stmt *q, int at, const str *value, unsigned columns) {
     for (unsigned i = 0; i < columns; i++) {
-        if (!value[i].p && value[i].n == 0)
-            sqlite3_bind_null(q, at + (int)i);
+        if (value[i].p)
+            bind_clean(q, at + (int)i, value[i]);
         else
-            sqlite3_bind_text(q, at + (int)i, d->scratch.p + from, (int)value[i].n, SQLITE_STATIC);
-        from += value[i].n + sizeof(uint32_t);
+            sqlite3_bind_null(q, at + (int)i);
     }
+}
+
+static uint64_t hash_of(struct store_dict *d, const str *value, unsigned columns) {
+    size_t n = 0;
+    for (unsigned i = 0; i < columns; i++) n += value[i].n + sizeof(uint32_t);
+    buf_clear(&d->scratch);
+    char *p = buf_room(&d->scratch, n), *start = p;
+    for (unsigned i = 0; i < columns; i++) {
+        uint32_t len = (uint32_t)value[i].n | (value[i].p ? 0 : 1u << 31);
+        memcpy(p, &len, sizeof len);
+        p += sizeof len;
+        if (value[i].n) memcpy(p, value[i].p, value[i].n);
+        p += value[i].n;
+    }
+    return siphash(d->key, start, n);
 }
 
 int64_t store_dict_id(struct store_dict *d, enum store_table t, const str *value, err *e) {
-    buf *b = &d->scratch;
-    buf_clear(b);
-    for (unsigned i = 0; i < tables[t].columns; i++) {
-        uint32_t n = (uint32_t)value[i].n | (value[i].p ? 0 : 1u << 31);
-        buf_add(b, &n, sizeof n);
-        buf_str(b, value[i]);
-        clean(b->p + b->n - value[i].n, value[i].n);
-    }
-    uint64_t hash = siphash(d->key, b->p, b->n);
+    uint64_t hash = hash_of(d, value, tables[t].columns);
     int64_t id = dict_get(&d->dict[t], hash);
     if (id) return id;
     if (!prepare(d, t, e)) return 0;
@@ -87,14 +94,14 @@ int64_t store_dict_id(struct store_dict *d, enum store_table t, const str *value
     if (tables[t].tuple)
         sqlite3_bind_int64(q, 1, (int64_t)hash);
     else
-        bind_all(d, q, 1, value, 1);
+        bind_all(q, 1, value, 1);
     int rc = sqlite3_step(q);
     if (rc == SQLITE_ROW) id = sqlite3_column_int64(q, 0);
     sqlite3_reset(q);
     if (!id && rc == SQLITE_DONE) {
         q = d->put[t];
         if (tables[t].tuple) sqlite3_bind_int64(q, 1, (int64_t)hash);
-        bind_all(d, q, 1 + tables[t].tuple, value, tables[t].columns);
+        bind_all(q, 1 + tables[t].tuple, value, tables[t].columns);
         rc = sqlite3_step(q);
         if (rc == SQLITE_DONE) id = sqlite3_last_insert_rowid(d->db);
         sqlite3_reset(q);

@@ -1,0 +1,277 @@
+/* cell: see the header. Columns follow rollup.def and the usage classes; histograms are sparse blobs
+ * (hist.h). In the journal a call's part is hour, dim, 0 or 1 for its sign, a bit per number that is not zero,
+ * those numbers, whether it is timed, and the three latencies, all as varints. */
+#include "books/cell.h"
+
+#include <stdlib.h>
+
+const char *const cell_table[CELL_LEVELS] = {"cell_hour", "cell_day"};
+static const uint64_t level_us[CELL_LEVELS] = {HOUR_US, DAY_US};
+
+enum { NUMBERS = SUM_COUNT + USAGE_CLASSES };
+_Static_assert(NUMBERS <= 64, "one bit each");
+_Static_assert(sizeof(struct cell_sums) == NUMBERS * sizeof(int64_t), "an array of numbers");
+
+static void sums_add(struct cell_sums *to, const struct cell_sums *from, int sign) {
+    int64_t *t = (int64_t *)to;
+    const int64_t *f = (const int64_t *)from;
+    for (unsigned i = 0; i < NUMBERS; i++) t[i] += sign * f[i];
+}
+
+void cell_add(struct cell *to, const struct cell_call *call, int sign) {
+    sums_add(&to->sums, &call->sums, sign);
+    if (call->timed) {
+        hist_add(&to->ttft, call->ttft_us, sign);
+        hist_add(&to->duration, call->duration_us, sign);
+    }
+    hist_add(&to->overhead, call->overhead_us, sign);
+}
+
+void cell_merge(struct cell *to, const struct cell *from) {
+    sums_add(&to->sums, &from->sums, 1);
+    hist_merge(&to->ttft, &from->ttft);
+    hist_merge(&to->duration, &from->duration);
+    hist_merge(&to->overhead, &from->overhead);
+}
+
+/* ---- columns ---- */
+
+void cell_columns(buf *b, const char *type) {
+#define SUM(name, unit, help)                                                                                     \
+    buf_strz(b, ", " #name);                                                                                      \
+    buf_strz(b, type);
+#include "books/rollup.def"
+#undef SUM
+#define X(id, name, side)                                                                                         \
+    buf_strz(b, ", u_" name);                                                                                     \
+    buf_strz(b, type);
+    CATALOG_CLASSES(X)
+#undef X
+    static const char *const hist[] = {"ttft_hist", "duration_hist", "overhead_hist"};
+    for (unsigned i = 0; i < 3; i++) buf_printf(b, ", %s%s", hist[i], *type ? " BLOB" : "");
+}
+
+void rollup_schema(buf *b) {
+    buf_strz(b, "CREATE TABLE cell_dim(id INTEGER PRIMARY KEY, hash INTEGER UNIQUE");
+#define X(name) buf_strz(b, ", " #name " TEXT");
+    CELL_DIMS(X)
+#undef X
+    buf_strz(b, ");CREATE TABLE cell_pending(seq INTEGER PRIMARY KEY, cells BLOB);");
+    for (unsigned l = 0; l < CELL_LEVELS; l++) {
+        buf_printf(b, "CREATE TABLE %s(period INTEGER, dim INTEGER", cell_table[l]);
+        cell_columns(b, " INTEGER");
+        buf_strz(b, ", PRIMARY KEY(period, dim)) WITHOUT ROWID;");
+        buf_printf(b, "CREATE VIEW %s AS SELECT c.period*%llu AS time", l == CELL_HOUR ? "hours" : "days",
+                   (unsigned long long)level_us[l]);
+#define X(name) buf_strz(b, ", nullif(d." #name ",'') AS " #name);
+        CELL_DIMS(X)
+#undef X
+        cell_columns(b, "");
+        buf_printf(b, " FROM %s c JOIN cell_dim d ON d.id=c.dim;", cell_table[l]);
+    }
+}
+
+static str column_bytes(sqlite3_stmt *q, int i) {
+    const char *p = sqlite3_column_blob(q, i);
+    return str_make(p, p ? (size_t)sqlite3_column_bytes(q, i) : 0);
+}
+
+void cell_read(sqlite3_stmt *q, int at, struct cell *c) {
+    int64_t *n = (int64_t *)&c->sums;
+    for (unsigned i = 0; i < NUMBERS; i++) n[i] += sqlite3_column_int64(q, at++);
+    hist_read(&c->ttft, column_bytes(q, at));
+    hist_read(&c->duration, column_bytes(q, at + 1));
+    hist_read(&c->overhead, column_bytes(q, at + 2));
+}
+
+void cell_bind(sqlite3_stmt *q, int at, const struct cell *c, buf *scratch) {
+    const int64_t *n = (const int64_t *)&c->sums;
+    for (unsigned i = 0; i < NUMBERS; i++) sqlite3_bind_int64(q, at++, n[i]);
+    const struct hist *h[] = {&c->ttft, &c->duration, &c->overhead};
+    size_t from[4] = {scratch->n};
+    for (unsigned i = 0; i < 3; i++) {
+        hist_write(h[i], scratch);
+        from[i + 1] = scratch->n;
+    }
+    buf_char(scratch, 0); /* so that there is a pointer also when all are empty */
+    for (unsigned i = 0; i < 3; i++)
+        sqlite3_bind_blob(q, at++, scratch->p + from[i], (int)(from[i + 1] - from[i]), SQLITE_STATIC);
+}
+
+/* ---- the journal ---- */
+
+static char *put(char *p, uint64_t v) {
+    for (; v >= 0x80; v >>= 7) *p++ = (char)(v | 0x80);
+    *p++ = (char)v;
+    return p;
+}
+
+static uint64_t get(str *s) {
+    uint64_t v = 0;
+    size_t i = 0;
+    for (unsigned shift = 0; i < s->n && shift < 64; shift += 7) {
+        unsigned char c = (unsigned char)s->p[i++];
+        v |= (uint64_t)(c & 0x7f) << shift;
+        if (!(c & 0x80)) break;
+    }
+    *s = str_skip(*s, i);
+    return v;
+}
+
+static uint64_t zigzag(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
+static int64_t unzigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
+
+void cell_pack(int64_t hour, int64_t dim, const struct cell_call *call, int sign, buf *out) {
+    enum { VARINT_MAX = 10, OTHERS = 8 };
+    char *p = buf_room(out, (NUMBERS + OTHERS) * VARINT_MAX);
+    if (!p) return;
+    const int64_t *n = (const int64_t *)&call->sums;
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < NUMBERS; i++) bits |= (uint64_t)(n[i] != 0) << i;
+    p = put(p, (uint64_t)hour);
+    p = put(p, (uint64_t)dim);
+    p = put(p, sign < 0);
+    p = put(p, bits);
+    for (unsigned i = 0; i < NUMBERS; i++)
+        if (n[i]) p = put(p, zigzag(n[i]));
+    p = put(p, call->timed);
+    p = put(p, call->ttft_us);
+    p = put(p, call->duration_us);
+    p = put(p, call->overhead_us);
+    out->n = (size_t)(p - out->p);
+}
+
+static void unpack(str *s, struct cell *c) {
+    memset(c, 0, sizeof *c);
+    struct cell_call call = {0};
+    c->period = (int64_t)get(s);
+    c->dim = (int64_t)get(s);
+    int sign = get(s) ? -1 : 1;
+    uint64_t bits = get(s);
+    int64_t *n = (int64_t *)&call.sums;
+    for (unsigned i = 0; i < NUMBERS; i++)
+        if (bits >> i & 1) n[i] = unzigzag(get(s));
+    call.timed = get(s) != 0;
+    call.ttft_us = get(s);
+    call.duration_us = get(s);
+    call.overhead_us = get(s);
+    cell_add(c, &call, sign);
+}
+
+bool cell_each_pending(sqlite3 *db, bool (*each)(void *ctx, const struct cell *c), void *ctx, err *e) {
+    sqlite3_stmt *q;
+    if (sqlite3_prepare_v2(db, "SELECT cells FROM cell_pending", -1, &q, NULL) != SQLITE_OK)
+        return fail(e, "%s", sqlite3_errmsg(db));
+    struct cell *c = xmalloc(sizeof *c);
+    int rc;
+    bool more = true;
+    while (more && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        for (str rest = column_bytes(q, 0); rest.n && more;) {
+            unpack(&rest, c);
+            more = each(ctx, c);
+        }
+    }
+    free(c);
+    bool good = !more || rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(db));
+    sqlite3_finalize(q);
+    return good;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    sqlite3 *db;
+    sqlite3_stmt *dims;
+    int64_t from, to;
+    bool (*each)(void *ctx, const struct cell_row *c);
+    void *ctx;
+    bool more;
+    struct cell_row row;
+};
+
+static void row_fill(struct cell_row *row, const struct cell *c, uint64_t period_us, sqlite3_stmt *q, int at) {
+    row->period = (uint64_t)c->period * period_us;
+    for (int i = 0; i < DIM_COUNT; i++) row->dim[i] = column_bytes(q, at + i);
+    row->sums = c->sums;
+    row->ttft = c->ttft;
+    row->duration = c->duration;
+    row->overhead = c->overhead;
+}
+
+static bool read_pending(void *ctx, const struct cell *c) {
+    struct reading *r = ctx;
+    if (c->period < r->from || c->period >= r->to) return true;
+    sqlite3_bind_int64(r->dims, 1, c->dim);
+    if (sqlite3_step(r->dims) == SQLITE_ROW) {
+        row_fill(&r->row, c, HOUR_US, r->dims, 0);
+        r->more = r->each(r->ctx, &r->row);
+    }
+    sqlite3_reset(r->dims);
+    return r->more;
+}
+
+static void dim_columns(buf *b) {
+    const char *comma = "";
+#define X(name)                                                                                                   \
+    buf_strz(b, comma);                                                                                           \
+    buf_strz(b, "d." #name);                                                                                      \
+    comma = ", ";
+    CELL_DIMS(X)
+#undef X
+}
+
+static bool prepare(sqlite3 *db, buf *sql, sqlite3_stmt **q, err *e) {
+    int rc = sqlite3_prepare_v2(db, sql->p, (int)sql->n, q, NULL);
+    buf_free(sql);
+    return rc == SQLITE_OK || fail(e, "%s", sqlite3_errmsg(db));
+}
+
+static bool read_level(struct reading *r, enum cell_level level, uint64_t from, uint64_t to, err *e) {
+    if (from >= to || !r->more) return true;
+    buf b;
+    buf_init(&b, 1 << 16);
+    buf_strz(&b, "SELECT ");
+    dim_columns(&b);
+    buf_strz(&b, ", c.period");
+    cell_columns(&b, "");
+    buf_printf(&b, " FROM %s c CROSS JOIN cell_dim d ON d.id=c.dim WHERE c.period>=? AND c.period<?",
+               cell_table[level]);
+    sqlite3_stmt *q;
+    if (!prepare(r->db, &b, &q, e)) return false;
+    sqlite3_bind_int64(q, 1, (int64_t)(from / level_us[level]));
+    sqlite3_bind_int64(q, 2, (int64_t)(to / level_us[level]));
+    struct cell *c = xmalloc(sizeof *c);
+    int rc = SQLITE_DONE;
+    while (r->more && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        memset(c, 0, sizeof *c);
+        c->period = sqlite3_column_int64(q, DIM_COUNT);
+        cell_read(q, DIM_COUNT + 1, c);
+        row_fill(&r->row, c, level_us[level], q, 0);
+        r->more = r->each(r->ctx, &r->row);
+    }
+    free(c);
+    bool good = !r->more || rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(r->db));
+    sqlite3_finalize(q);
+    return good;
+}
+
+bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
+                 void *ctx, err *e) {
+    struct reading r = {.db = db, .each = each, .ctx = ctx, .more = true};
+    from = from / HOUR_US * HOUR_US;
+    to = (to + HOUR_US - 1) / HOUR_US * HOUR_US;
+    r.from = (int64_t)(from / HOUR_US);
+    r.to = (int64_t)(to / HOUR_US);
+    uint64_t first = (from + DAY_US - 1) / DAY_US * DAY_US, last = to / DAY_US * DAY_US;
+    if (first >= last) first = last = to;
+    buf b;
+    buf_init(&b, 1 << 12);
+    buf_strz(&b, "SELECT ");
+    dim_columns(&b);
+    buf_strz(&b, " FROM cell_dim d WHERE id=?");
+    if (!prepare(db, &b, &r.dims, e)) return false;
+    bool good = read_level(&r, CELL_HOUR, from, first, e) && read_level(&r, CELL_DAY, first, last, e) &&
+                read_level(&r, CELL_HOUR, last, to, e) && (!r.more || cell_each_pending(db, read_pending, &r, e));
+    sqlite3_finalize(r.dims);
+    return good;
+}
