@@ -56,6 +56,7 @@ struct books {
     struct reader *reader;
     struct fold fold;
     struct call_queue queue;  /* ended or amended, not yet in the store */
+    struct fold_call *held;   /* calls that ended but wait for their label, labels that wait for their call */
     struct name_list dropped; /* segments whose marks are to be deleted with the next slice */
     uint64_t slice_events;    /* read since the last commit */
     struct folded folded;     /* scratch */
@@ -66,7 +67,7 @@ struct books {
 
     _Atomic uint64_t stop_at; /* clock_mono_us to stop at, 0: don't */
     _Atomic uint64_t handled, rows, known, cut, unknown, corrupt, failures, bytes, wal_bytes;
-    _Atomic uint32_t open_calls;
+    _Atomic uint32_t open_calls, waiting;
     _Atomic bool recovering, store_ok;
     pthread_mutex_t error_lock;
     char error[160];
@@ -78,9 +79,10 @@ void queue_add(struct call_queue *q, struct fold_call *c);
 void queue_drop(struct call_queue *q, struct fold *fold);
 
 /* Takes one event into `fold`; a call that it ends, or an amendment of a call that is not in flight, is
- * queued. `old`: the event was in the store when the segment was opened. */
-void take_event(struct fold *fold, struct call_queue *queue, struct fold_place *place, const struct event_head *h,
-                str payload, bool old);
+ * queued; in `held` (NULL: nothing waits) those that wait for a label. The event lies at `at` in `place`;
+ * `old`: it was in the store when the segment was opened. */
+void take_event(struct fold *fold, struct call_queue *queue, struct fold_call **held, struct fold_place *place,
+                size_t at, const struct event_head *h, str payload, bool old);
 /* Writes all queued calls within the current transaction. `cut`: they have no end and get none. */
 bool write_queue(struct books *b, struct call_queue *q, str gateway, bool cut, err *e);
 /* Reads what is there, up to a slice; true when readers were emptied. */

@@ -74,6 +74,7 @@ void books_status(const struct books *cb, struct books_status *out) {
         lost += atomic_load_explicit(&b->spool->writer[i].lost, memory_order_relaxed);
     }
     out->backlog_events = appended > handled ? appended - handled : 0;
+    out->backlog_events += atomic_load(&b->waiting);
     if (atomic_load(&b->recovering)) out->backlog_events++;
     out->backlog_bytes = atomic_load(&b->bytes);
     out->rows = atomic_load(&b->rows);

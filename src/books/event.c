@@ -74,12 +74,12 @@ static void put_usage(struct put *w, const struct usage *u, const struct usage_c
     }
 }
 
+/* Behind their length in two bytes, so that more can follow later. */
 static void put_facts(struct put *w, const struct facts *f) {
-    put_U(w, f != NULL);
-    if (!f) return;
-#define F(type, member) put_##type(w, f->member);
-#include "books/facts.def"
-#undef F
+    unsigned char *start = w->p;
+    uint16_t len = 0;
+    put_raw(w, &len, sizeof len);
+    if (!f || w->full) return;
     put_U(w, f->tag_count);
     for (unsigned i = 0; i < f->tag_count; i++) put_STR(w, f->tag[i]);
     put_U(w, f->named_count);
@@ -88,16 +88,15 @@ static void put_facts(struct put *w, const struct facts *f) {
         put_U(w, f->named[i].value.p != NULL);
         put_STR(w, f->named[i].value);
     }
+#define F(type, member) put_##type(w, f->member);
+#include "books/facts.def"
+#undef F
+    len = (uint16_t)(w->p - start - (ptrdiff_t)sizeof len);
+    memcpy(start, &len, sizeof len);
 }
 
 size_t event_put_begin(unsigned char *p, const unsigned char *end, const struct record *r) {
     struct put w = {p, end, false};
-#define PUT_BEGIN(type, member) put_##type(&w, r->member);
-#define PUT_END(type, member)
-#define W(event, type, member) PUT_##event(type, member)
-#include "books/wire.def"
-#undef PUT_BEGIN
-#undef PUT_END
     put_facts(&w, r->facts);
     put_U(&w, r->candidate_count);
     for (unsigned i = 0; i < r->candidate_count; i++) {
@@ -105,18 +104,24 @@ size_t event_put_begin(unsigned char *p, const unsigned char *end, const struct 
         put_MONEY(&w, r->candidate[i].expected_cost);
         put_F(&w, r->candidate[i].score);
     }
+#define PUT_BEGIN(type, member) put_##type(&w, r->member);
+#define PUT_END(type, member)
+#define W(event, type, member) PUT_##event(type, member)
+#include "books/wire.def"
+#undef PUT_BEGIN
+#undef PUT_END
     return w.full ? 0 : (size_t)(w.p - p);
 }
 
 size_t event_put_end(unsigned char *p, const unsigned char *end, const struct record *r) {
     struct put w = {p, end, false};
+    put_usage(&w, &r->usage, &r->cost_lines);
 #define PUT_BEGIN(type, member)
 #define PUT_END(type, member) put_##type(&w, r->member);
 #include "books/wire.def"
 #undef PUT_BEGIN
 #undef PUT_END
 #undef W
-    put_usage(&w, &r->usage, &r->cost_lines);
     return w.full ? 0 : (size_t)(w.p - p);
 }
 
@@ -134,12 +139,13 @@ size_t event_put_attempt(unsigned char *p, const unsigned char *end, const struc
 
 size_t event_put_amend(unsigned char *p, const unsigned char *end, const struct record_amend *m) {
     struct put w = {p, end, false};
+    put_facts(&w, m->facts);
     put_U(&w, m->time_us);
     put_F(&w, m->quality);
     put_STR(&w, m->quality_source);
     put_STR(&w, m->label);
     put_STR(&w, m->comment);
-    put_facts(&w, m->facts);
+    put_H(&w, m->prompt_hash);
     return w.full ? 0 : (size_t)(w.p - p);
 }
 
@@ -227,12 +233,13 @@ static void get_usage(struct get *g, struct usage *u, struct usage_cost *c) {
     }
 }
 
-static bool get_facts(struct get *g, struct facts *f, struct fact_named named[FACTS_NAMED_MAX]) {
-    if (get_U(g) == 0) return false;
-    *f = (struct facts){0};
-#define F(type, member) READ_##type(f->member)
-#include "books/facts.def"
-#undef F
+static bool get_facts(struct get *outer, struct facts *f, struct fact_named named[FACTS_NAMED_MAX]) {
+    uint16_t len = 0;
+    get_raw(outer, &len, sizeof len);
+    if (len == 0 || outer->bad || (size_t)(outer->end - outer->p) < len) return false;
+    struct get part = {outer->p, outer->p + len, false}, *g = &part;
+    outer->p += len;
+    facts_init(f);
     uint64_t tags = get_U(g);
     if (tags > FACTS_TAGS_MAX) g->bad = true;
     for (uint64_t i = 0; i < tags && !g->bad; i++) f->tag[f->tag_count++] = get_STR(g);
@@ -246,18 +253,23 @@ static bool get_facts(struct get *g, struct facts *f, struct fact_named named[FA
         v->value = get_STR(g);
         if (!present) v->value = STR_NONE;
     }
+#define F(type, member)                                                                                           \
+    if (g->p < g->end) READ_##type(f->member)
+#include "books/facts.def"
+#undef F
     return !g->bad;
 }
 
 static void get_begin(struct get *g, struct folded *f) {
     struct record *r = &f->r;
-#define GET_BEGIN(type, member) READ_##type(r->member)
-#define GET_END(type, member)
-#define W(event, type, member) GET_##event(type, member)
-#include "books/wire.def"
-#undef GET_BEGIN
-#undef GET_END
-    f->has_facts = get_facts(g, &f->facts, f->named);
+    struct facts facts;
+    struct fact_named named[FACTS_NAMED_MAX];
+    if (get_facts(g, &facts, named) && !f->labelled) {
+        memcpy(f->named, named, sizeof named);
+        f->facts = facts;
+        f->facts.named = f->named;
+        f->has_facts = true;
+    }
     uint64_t count = get_U(g);
     if (count > RECORD_CANDIDATES_MAX) g->bad = true;
     for (uint64_t i = 0; i < count && !g->bad; i++) {
@@ -266,17 +278,25 @@ static void get_begin(struct get *g, struct folded *f) {
         c->expected_cost = get_MONEY(g);
         c->score = get_F(g);
     }
+#define GET_BEGIN(type, member)                                                                                   \
+    if (g->p < g->end) READ_##type(r->member)
+#define GET_END(type, member)
+#define W(event, type, member) GET_##event(type, member)
+#include "books/wire.def"
+#undef GET_BEGIN
+#undef GET_END
 }
 
 static void get_end(struct get *g, struct folded *f) {
     struct record *r = &f->r;
+    get_usage(g, &r->usage, &r->cost_lines);
 #define GET_BEGIN(type, member)
-#define GET_END(type, member) READ_##type(r->member)
+#define GET_END(type, member)                                                                                     \
+    if (g->p < g->end) READ_##type(r->member)
 #include "books/wire.def"
 #undef GET_BEGIN
 #undef GET_END
 #undef W
-    get_usage(g, &r->usage, &r->cost_lines);
 }
 
 static void get_attempt(struct get *g, struct record_attempt *t) {
@@ -289,27 +309,30 @@ static void get_attempt(struct get *g, struct record_attempt *t) {
     get_usage(g, &t->usage, &t->cost);
 }
 
-/* What an amendment doesn't say keeps the word that was said before. */
+/* What an amendment doesn't say keeps the word that was said before. A label may be read before its call's
+ * begin (another thread wrote it); the begin's own facts then give way. */
 static void get_amend(struct get *g, struct folded *f) {
     struct record_amend m = {0};
+    struct facts facts;
+    struct fact_named named[FACTS_NAMED_MAX];
+    bool labelled = get_facts(g, &facts, named);
     m.time_us = get_U(g);
     m.quality = get_F(g);
     m.quality_source = get_STR(g);
     m.label = get_STR(g);
     m.comment = get_STR(g);
+    if (g->p < g->end) m.prompt_hash = get_H(g);
     if (g->bad || isnan(m.quality)) {
         g->bad = true;
         return;
     }
-    struct facts facts;
-    struct fact_named named[FACTS_NAMED_MAX];
-    if (get_facts(g, &facts, named)) {
+    struct record_amend *was = &f->amend;
+    if (labelled) {
         memcpy(f->named, named, sizeof named);
         f->facts = facts;
         f->facts.named = f->named;
-        f->has_facts = true;
+        f->has_facts = f->labelled = true;
     }
-    struct record_amend *was = &f->amend;
     was->time_us = m.time_us;
     if (m.quality >= 0) {
         was->quality = m.quality;
@@ -317,6 +340,7 @@ static void get_amend(struct get *g, struct folded *f) {
     }
     if (m.label.n) was->label = m.label;
     if (m.comment.n) was->comment = m.comment;
+    if (m.prompt_hash) was->prompt_hash = m.prompt_hash;
     f->amended = true;
 }
 

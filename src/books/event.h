@@ -7,6 +7,12 @@
 
 enum event_type { EVENT_BEGIN = 1, EVENT_ATTEMPT, EVENT_END, EVENT_AMEND };
 
+/* Flags of an event's head, so that the fold needn't decode. */
+enum event_flag {
+    EVENT_LABEL_PENDING = 1 /* begin: an amendment with facts will follow */,
+    EVENT_LABEL = 2 /* that */
+};
+
 enum {
     EVENT_STR_MAX = 512, /* longer strings are cut (at a character's border) */
     EVENT_N_END = 1000,  /* event numbers: begin 0, attempts from 1, end, amendments above */
@@ -31,6 +37,7 @@ struct folded {
     bool begun, ended;
     bool amended;              /* something below is said */
     bool has_facts;            /* facts are the begin's or an amendment's */
+    bool labelled;             /* an amendment's */
     struct record_amend amend; /* the last word on quality, label, comment */
 };
 

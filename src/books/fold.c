@@ -133,6 +133,7 @@ void fold_decode(const struct fold_call *c, struct folded *out) {
     f->user = out->r.user;
     f->session = out->r.session;
     out->r.facts = out->has_facts ? f : NULL;
+    if (out->amend.prompt_hash) out->r.prompt_hash = out->amend.prompt_hash;
 }
 
 void fold_each(struct fold *f, void (*each)(void *ctx, struct fold_call *c), void *ctx) {

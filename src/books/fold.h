@@ -16,7 +16,12 @@ struct fold_call {
     struct fold_call *queue; /* the owner's list of calls to be written */
     uint32_t n, cap;         /* bytes of events */
     bool queued;
-    bool spilled; /* a copy is in the store */
+    bool spilled;                             /* a copy is in the store */
+    bool ended, label_pending, labelled;      /* events that came */
+    struct fold_call *held_next, **held_link; /* waits for its label or its begin; held_link NULL: doesn't */
+    struct fold_place *held_place;            /* the event since which it waits */
+    size_t held_at;
+    uint64_t held_since;
     unsigned char *events;
 };
 

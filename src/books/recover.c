@@ -45,7 +45,7 @@ static bool read_segment(struct rescue *r, struct segment *s, struct fold_place 
     bool good = true;
     /* To the end of the file, not of `committed`: after a power loss the head may be older than the events. */
     while (good && segment_next(s, &at, s->size, true, &bad, &h, &payload)) {
-        take_event(&r->fold, &r->queue, place, &h, payload, at <= applied);
+        take_event(&r->fold, &r->queue, NULL, place, at, &h, payload, at <= applied);
         if (r->queue.count >= BATCH_CALLS) good = write_batch(r, s->name, at);
     }
     if (bad) {

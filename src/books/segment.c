@@ -154,10 +154,10 @@ bool segment_next(const struct segment *s, size_t *at, size_t limit, bool resync
     return true;
 }
 
-size_t segment_commit(struct segment *s, size_t at, uint8_t type, uint16_t n, const unsigned char id[16],
-                      size_t len) {
+size_t segment_commit(struct segment *s, size_t at, uint8_t type, uint8_t flags, uint16_t n,
+                      const unsigned char id[16], size_t len) {
     char *base = (char *)s->head + at;
-    struct event_head h = {.len = (uint32_t)len, .type = type, .n = n};
+    struct event_head h = {.len = (uint32_t)len, .type = type, .flags = flags, .n = n};
     memcpy(h.id, id, sizeof h.id);
     memcpy(base, &h, sizeof h);
     uint32_t crc = crc32c(0, base + CRC_FROM, EVENT_HEAD - CRC_FROM + len);

@@ -44,7 +44,7 @@ struct event_head {
     uint32_t crc;
     uint32_t len;  /* payload bytes */
     uint8_t type;  /* enum event_type */
-    uint8_t flags; /* none yet, 0 */
+    uint8_t flags; /* enum event_flag */
     uint16_t n;    /* number within the call: the same number again is the same event again */
     uint32_t pad;
     unsigned char id[16];
@@ -76,7 +76,7 @@ bool segment_next(const struct segment *s, size_t *at, size_t limit, bool resync
                   struct event_head *head, str *payload);
 /* Fills in the head, checksums and commits the event whose payload of `len` bytes lies at
  * offset `at` + EVENT_HEAD already. Returns the offset behind it. */
-size_t segment_commit(struct segment *s, size_t at, uint8_t type, uint16_t n, const unsigned char id[16],
-                      size_t len);
+size_t segment_commit(struct segment *s, size_t at, uint8_t type, uint8_t flags, uint16_t n,
+                      const unsigned char id[16], size_t len);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { WAIT_LABEL_US = 2000000 };
+
 /* ---- queue ---- */
 
 void queue_init(struct call_queue *q) {
@@ -31,41 +33,96 @@ void queue_drop(struct call_queue *q, struct fold *fold) {
     queue_init(q);
 }
 
+/* ---- waiting for a label ---- */
+
+/* A call that names its model is labelled by another thread, whose event may come after the call's end;
+ * writing the row once is cheaper than amending it, so the call waits a little. Until then the store's mark
+ * stays in front of the event since which it waits: a crash reads it again. */
+static void hold(struct fold_call **held, struct fold_call *c, struct fold_place *place, size_t at) {
+    c->held_place = place;
+    c->held_at = at;
+    c->held_since = clock_mono_us();
+    place->open++;
+    c->held_next = *held;
+    if (*held) (*held)->held_link = &c->held_next;
+    c->held_link = held;
+    *held = c;
+}
+
+static void unhold(struct fold_call *c) {
+    if (!c->held_link) return;
+    *c->held_link = c->held_next;
+    if (c->held_next) c->held_next->held_link = c->held_link;
+    c->held_link = NULL;
+    c->held_place->open--;
+}
+
+/* Those that waited long enough are written as they are; all of them when the books close. */
+static void end_waiting(struct books *b) {
+    uint64_t now = clock_mono_us();
+    bool all = atomic_load(&b->stop_at) != 0;
+    for (struct fold_call *c = b->held, *next; c; c = next) {
+        next = c->held_next;
+        if (!all && now - c->held_since < WAIT_LABEL_US) continue;
+        unhold(c);
+        queue_add(&b->queue, c);
+    }
+}
+
+/* How far the store may say that this segment is in it. */
+static size_t mark_of(const struct books *b, const struct fold_place *p) {
+    size_t mark = p->at;
+    for (const struct fold_call *c = b->held; c; c = c->held_next)
+        if (c->held_place == p && c->held_at < mark) mark = c->held_at;
+    return mark;
+}
+
 /* ---- reading ---- */
 
-void take_event(struct fold *fold, struct call_queue *queue, struct fold_place *place, const struct event_head *h,
-                str payload, bool old) {
+void take_event(struct fold *fold, struct call_queue *queue, struct fold_call **held, struct fold_place *place,
+                size_t at, const struct event_head *h, str payload, bool old) {
     struct uuid id;
     memcpy(id.b, h->id, sizeof id.b);
     struct fold_call *c = fold_find(fold, id);
     bool ends = h->type == EVENT_END;
     if (old && ends && c && !c->queued) { /* the call is in the store */
+        unhold(c);
         if (c->place) c->place->open--;
         fold_drop(fold, c);
         return;
     }
     if (!c && old && (ends || h->type == EVENT_AMEND)) return;
-    if (!c) {
-        c = fold_get(fold, id);
-        if (h->type != EVENT_AMEND) { /* an amendment of a call that is in the store pins nothing */
-            c->place = place;
-            place->open++;
-        }
-    }
+    if (!c) c = fold_get(fold, id);
     fold_append(c, h->type, h->n, payload);
-    if (!c->queued && (ends || !c->place)) queue_add(queue, c);
+    if (h->type != EVENT_AMEND && !c->place) {
+        c->place = place;
+        place->open++;
+        unhold(c); /* a label that waited for it */
+    }
+    c->ended |= ends;
+    c->label_pending |= h->type == EVENT_BEGIN && (h->flags & EVENT_LABEL_PENDING);
+    c->labelled |= h->type == EVENT_AMEND && (h->flags & EVENT_LABEL);
+    if (c->queued || (c->place && !c->ended)) return;
+    bool waits = c->place ? c->label_pending && !c->labelled : c->labelled;
+    if (!waits || !held) {
+        unhold(c);
+        queue_add(queue, c);
+    } else if (!c->held_link) {
+        hold(held, c, place, at);
+    }
 }
 
 static bool read_place(struct books *b, struct fold_place *p) {
-    size_t limit = atomic_load_explicit(&p->s->head->committed, memory_order_acquire);
+    size_t limit = atomic_load_explicit(&p->s->head->committed, memory_order_acquire), from = p->at;
     uint64_t bad = 0;
     struct event_head h;
     str payload;
     while (b->queue.count < SLICE_CALLS && b->slice_events < SLICE_EVENTS &&
            segment_next(p->s, &p->at, limit, true, &bad, &h, &payload)) {
-        take_event(&b->fold, &b->queue, p, &h, payload, p->at <= p->applied);
+        take_event(&b->fold, &b->queue, &b->held, p, from, &h, payload, p->at <= p->applied);
         b->slice_events++;
         p->events++;
+        from = p->at;
     }
     if (bad) atomic_fetch_add(&b->corrupt, bad);
     return p->at >= limit;
@@ -98,6 +155,7 @@ bool slice_read(struct books *b) {
     bool all = true;
     for (uint32_t i = 0; i < workers; i++) all &= read_writer(b, &b->reader[i]);
     if (all) all = read_writer(b, &b->reader[workers]);
+    end_waiting(b);
     return all;
 }
 
@@ -168,13 +226,13 @@ struct spill {
 
 static void spill_call(void *ctx, struct fold_call *c) {
     struct spill *s = ctx;
-    if (!s->good || c->place != s->from || c->queued) return;
+    if (!s->good || c->place != s->from || c->queued || c->held_link) return;
     s->good = store_spill(s->b->store, c->id, s->b->spool->instance, str_make((char *)c->events, c->n), s->e);
 }
 
 static void respan_call(void *ctx, struct fold_call *c) {
     struct spill *s = ctx;
-    if (c->place != s->from || c->queued) return;
+    if (c->place != s->from || c->queued || c->held_link) return;
     c->spilled = true;
     c->place = s->to;
     s->from->open--;
@@ -191,7 +249,8 @@ static struct fold_place *pinned(const struct reader *r) {
 static bool write_marks(struct books *b, err *e) {
     for (uint32_t i = 0; i < b->spool->count; i++)
         for (struct fold_place *p = b->reader[i].first; p; p = p->next)
-            if (p->at != p->marked && !store_set_applied(b->store, p->s->name, p->at, e)) return false;
+            if (mark_of(b, p) != p->marked && !store_set_applied(b->store, p->s->name, mark_of(b, p), e))
+                return false;
     for (size_t i = 0; i < b->dropped.count; i++)
         if (!store_drop_segment(b->store, b->dropped.name[i], e)) return false;
     return true;
@@ -212,6 +271,12 @@ static void let_go(struct books *b, struct segment *s) {
     spool_done(b->spool, s);
 }
 
+static uint32_t waiting(const struct books *b) {
+    uint32_t n = 0;
+    for (const struct fold_call *c = b->held; c; c = c->held_next) n++;
+    return n;
+}
+
 /* After the commit: what was written is forgotten, segments that nothing needs any more are let go. */
 static void settle(struct books *b) {
     for (uint32_t i = 0; i < b->spool->count; i++) {
@@ -223,7 +288,7 @@ static void settle(struct books *b) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < b->spool->count; i++) {
         struct reader *r = &b->reader[i];
-        for (struct fold_place *p = r->first; p; p = p->next) p->marked = p->at;
+        for (struct fold_place *p = r->first; p; p = p->next) p->marked = mark_of(b, p);
         for (struct fold_place *p; (p = r->first) != r->current && p->open == 0;) {
             r->first = p->next;
             let_go(b, p->s);
@@ -234,10 +299,13 @@ static void settle(struct books *b) {
     atomic_fetch_add(&b->handled, b->slice_events);
     atomic_store(&b->bytes, bytes);
     atomic_store(&b->open_calls, (uint32_t)b->fold.count);
+    atomic_store(&b->waiting, waiting(b));
     b->slice_events = 0;
 }
 
-static bool nothing_new(const struct books *b) { return b->slice_events == 0 && b->dropped.count == 0; }
+static bool nothing_new(const struct books *b) {
+    return b->slice_events == 0 && b->queue.count == 0 && b->dropped.count == 0;
+}
 
 bool slice_write(struct books *b, err *e) {
     if (nothing_new(b)) return true;
@@ -267,6 +335,7 @@ static void forget_call(void *ctx, struct fold_call *c) {
     if (c->spilled && !c->queued) { /* its first events are nowhere else; reading some again is harmless */
         c->spilled = false;
         c->place = NULL;
+        c->held_link = NULL;
         return;
     }
     fold_drop(&b->fold, c);
@@ -281,6 +350,7 @@ static void pin_again(void *ctx, struct fold_call *c) {
 void slice_rewind(struct books *b) {
     fold_each(&b->fold, forget_call, b);
     queue_init(&b->queue);
+    b->held = NULL;
     b->dropped.count = 0;
     uint64_t again = 0;
     for (uint32_t i = 0; i < b->spool->count; i++) {
@@ -305,8 +375,8 @@ void readers_close(struct books *b) {
         bool empty = b->fold.count == 0;
         for (struct fold_place *p = r->first, *next; p; p = next) {
             next = p->next;
-            empty = empty && p->at == atomic_load(&p->s->head->committed);
-            if (empty && p->marked == p->at)
+            empty = empty && p->marked == atomic_load(&p->s->head->committed);
+            if (empty)
                 let_go(b, p->s);
             else
                 segment_close(p->s);

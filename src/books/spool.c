@@ -54,8 +54,8 @@ static bool lost(struct spool *s) {
     return false;
 }
 
-static bool commit(struct spool *s, uint8_t type, uint16_t n, struct uuid id, size_t len) {
-    s->at = segment_commit(s->current, s->at, type, n, id.b, len);
+static bool commit(struct spool *s, uint8_t type, uint8_t flags, uint16_t n, struct uuid id, size_t len) {
+    s->at = segment_commit(s->current, s->at, type, flags, n, id.b, len);
     atomic_store_explicit(&s->events, atomic_load_explicit(&s->events, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     if (s->at > s->current->size / 2 && !atomic_load_explicit(&s->asked, memory_order_relaxed)) {
@@ -66,25 +66,27 @@ static bool commit(struct spool *s, uint8_t type, uint16_t n, struct uuid id, si
 }
 
 /* Encodes with `put` into the current segment, or the next one when it is full. */
-#define APPEND(s, type, n, id, put, arg)                                                                          \
+#define APPEND(s, type, flags, n, id, put, arg)                                                                   \
     for (int try = 0; try < 2; try++) {                                                                           \
         unsigned char *base = (unsigned char *)(s)->current->head, *end = base + (s)->current->size;              \
         unsigned char *p = base + (s)->at + EVENT_HEAD;                                                           \
         size_t len = p < end ? put(p, end, arg) : 0;                                                              \
-        if (len) return commit(s, type, n, id, len);                                                              \
+        if (len) return commit(s, type, flags, n, id, len);                                                       \
         if (try == 1 || !next_segment(s)) break;                                                                  \
     }                                                                                                             \
     return lost(s)
 
-bool spool_begin(struct spool *s, const struct record *r) { APPEND(s, EVENT_BEGIN, 0, r->id, event_put_begin, r); }
+bool spool_begin(struct spool *s, const struct record *r) {
+    APPEND(s, EVENT_BEGIN, r->label_pending ? EVENT_LABEL_PENDING : 0, 0, r->id, event_put_begin, r);
+}
 bool spool_attempt(struct spool *s, const struct record *r, const struct record_attempt *t) {
-    APPEND(s, EVENT_ATTEMPT, t->n, r->id, event_put_attempt, t);
+    APPEND(s, EVENT_ATTEMPT, 0, t->n, r->id, event_put_attempt, t);
 }
 bool spool_end(struct spool *s, const struct record *r) {
-    APPEND(s, EVENT_END, EVENT_N_END, r->id, event_put_end, r);
+    APPEND(s, EVENT_END, 0, EVENT_N_END, r->id, event_put_end, r);
 }
 bool spool_amend(struct spool *s, const struct record_amend *m) {
-    APPEND(s, EVENT_AMEND, EVENT_N_AMEND, m->id, event_put_amend, m);
+    APPEND(s, EVENT_AMEND, m->facts ? EVENT_LABEL : 0, EVENT_N_AMEND, m->id, event_put_amend, m);
 }
 
 /* ---- the helper ---- */

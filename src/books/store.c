@@ -30,7 +30,7 @@ enum { PROBES_MAX = 4096, TEXT_MAX = 1 << 20, ROLLUP_FLUSH_US = 60000000, ROLLUP
             "difficulty,propensity,candidates,expected,prompt_hash,template_hash,answer,facts)"                   \
             " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                   \
     X(relabel, "UPDATE call SET kind=?2, quality=?3, quality_source=?4, task_confidence=?5, difficulty=?6,"       \
-               " template_hash=?7, facts=?8 WHERE at=?1")                                                         \
+               " template_hash=?7, facts=?8, prompt_hash=?9 WHERE at=?1")                                         \
     X(id_at, "SELECT id FROM call WHERE at=?")                                                                    \
     X(odd, "INSERT OR REPLACE INTO odd_id VALUES(?,?)")                                                           \
     X(attempt, "INSERT OR REPLACE INTO attempt VALUES(?,?,?,?,?,?,?,?,?)")                                        \
@@ -557,6 +557,7 @@ static bool update_row(struct store *st, const struct ledger_call *c, err *e) {
     put_share(&b, r->facts ? r->facts->difficulty : -1);
     put_nonzero(&b, r->facts ? r->facts->template_hash : 0);
     put_text(&b, r->facts ? facts_text(st, r, (int64_t)c->at) : STR_NONE);
+    put_nonzero(&b, r->prompt_hash);
     return done(st, Q_relabel, e);
 }
 
@@ -577,6 +578,7 @@ static bool amend_call(struct store *st, struct ledger_call *c, const struct fol
             c->f.amend.quality_source = m->quality_source;
         }
     }
+    if (m->prompt_hash) c->f.r.prompt_hash = m->prompt_hash;
     if (f->has_facts) {
         c->f.facts = f->facts;
         c->f.facts.model = c->f.r.requested_model;
