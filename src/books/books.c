@@ -198,11 +198,6 @@ static void be_modest(void) {
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE); /* of this thread alone, on Linux */
 }
 
-static bool stopping(const struct books *b, uint64_t now, bool drained) {
-    uint64_t at = atomic_load(&b->stop_at);
-    return at && (drained || now >= at);
-}
-
 static void wait_us(const struct books *b, uint64_t us) {
     for (uint64_t slept = 0; slept < us && !atomic_load(&b->stop_at); slept += STEP_US) usleep(STEP_US);
     if (atomic_load(&b->stop_at)) usleep(1000);
@@ -257,9 +252,12 @@ static uint64_t turn(struct books *b, uint64_t now, bool *drained) {
 static void *books_main(void *arg) {
     struct books *b = arg;
     be_modest();
-    bool drained = false;
-    while (!stopping(b, clock_mono_us(), drained)) {
-        uint64_t pause = turn(b, clock_mono_us(), &drained);
+    for (;;) {
+        /* Only a turn that began after the writers stopped may find that all is done. */
+        uint64_t stop_at = atomic_load(&b->stop_at), now = clock_mono_us();
+        bool drained;
+        uint64_t pause = turn(b, now, &drained);
+        if (stop_at && (drained || now >= stop_at)) break;
         if (pause) wait_us(b, pause);
     }
     return NULL;
