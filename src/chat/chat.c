@@ -5,10 +5,9 @@
 #include "chat/chat_int.h"
 
 static const struct chat_ops *const ops[CHAT_DIALECTS] = {
-    [CHAT_OPENAI] = &chat_openai_ops,
-    [CHAT_RESPONSES] = &chat_responses_ops,
-    [CHAT_ANTHROPIC] = &chat_anthropic_ops,
-    [CHAT_GEMINI] = &chat_gemini_ops,
+    [CHAT_OPENAI] = &chat_openai_ops,       [CHAT_RESPONSES] = &chat_responses_ops,
+    [CHAT_ANTHROPIC] = &chat_anthropic_ops, [CHAT_GEMINI] = &chat_gemini_ops,
+    [CHAT_BEDROCK] = &chat_bedrock_ops,     [CHAT_COHERE] = &chat_cohere_ops,
 };
 
 const struct chat_ops *chat_ops_of(enum chat_dialect d) { return ops[d]; }

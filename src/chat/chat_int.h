@@ -149,6 +149,8 @@ struct chat_ops {
 /* The OpenAI form of things that others borrow (Cohere, Mistral). */
 bool openai_read_tools(struct chat_request *r, jval v, err *e);
 bool openai_read_messages(struct chat_request *r, jval v, err *e);
+void openai_write_messages(const struct chat_request *r, const struct chat_target *to, struct chat_account *acc,
+                           jw *w);
 void openai_write_tools(const struct chat_request *r, struct chat_account *acc, jw *w, bool strict);
 enum finish openai_finish(jval reason);
 const char *openai_finish_word(uint8_t finish);

@@ -644,14 +644,20 @@ static void write_sampling(struct up *u) {
         chat_lose(u->acc, false, "reasoning effort");
 }
 
+void openai_write_messages(const struct chat_request *r, const struct chat_target *to, struct chat_account *acc,
+                           jw *w) {
+    struct up u = {r, chat_quirks(to->kind), acc, w};
+    jw_karray(w, "messages");
+    for (const struct chat_message *m = r->messages; m; m = m->next) write_message(&u, m);
+    jw_array_end(w);
+}
+
 void openai_chat_request_write(const struct chat_request *r, const struct chat_target *to,
                                struct chat_account *acc, jw *w) {
     struct up u = {r, chat_quirks(to->kind), acc, w};
     jw_object(w);
     jw_kstr(w, "model", to->model);
-    jw_karray(w, "messages");
-    for (const struct chat_message *m = r->messages; m; m = m->next) write_message(&u, m);
-    jw_array_end(w);
+    openai_write_messages(r, to, acc, w);
     openai_write_tools(r, acc, w, true);
     write_tool_choice(&u);
     if (r->parallel >= 0 && r->tools && u.q->parallel) jw_kbool(w, "parallel_tool_calls", r->parallel);

@@ -303,7 +303,7 @@ static void write_answer(const struct chat_answer *ans, str model, uint64_t seed
 /* ---- writing: streamed ---- */
 
 static void event_begin(struct chat_writer *c, const char *type, jw *w) {
-    sse_begin(c, type, w);
+    frame_begin(c, type, w);
     jw_object(w);
     jw_kstr(w, "type", str_from(type));
     jw_ki64(w, "sequence_number", c->sequence++);
@@ -311,7 +311,7 @@ static void event_begin(struct chat_writer *c, const char *type, jw *w) {
 
 static void event_end(struct chat_writer *c, jw *w) {
     jw_object_end(w);
-    sse_end(c);
+    frame_end(c);
 }
 
 static int64_t item_index(const struct chat_writer *c) { return (int64_t)c->blocks - 1; }
