@@ -209,11 +209,19 @@ void chat_media_url(struct chat_part *p, jtext url) {
     p->data = (jtext){str_skip(s, (size_t)at + comma.n)};
 }
 
+/* JSON text on one line: a line end can only stand between its tokens, and would end an SSE line. */
+static str one_line(arena *a, str json) {
+    if (str_chr(json, '\n') < 0 && str_chr(json, '\r') < 0) return json;
+    char *out = arena_alloc(a, json.n);
+    for (size_t i = 0; i < json.n; i++) out[i] = json.p[i] == '\n' || json.p[i] == '\r' ? ' ' : json.p[i];
+    return str_make(out, json.n);
+}
+
 str chat_args(arena *a, jtext text) {
     str plain = str_trim(jt_str(text, a));
     jval v;
     if (!plain.n) return STR("{}");
-    if (json_check(plain, &v, NULL, NULL) && v.type == J_OBJECT) return plain;
+    if (json_check(plain, &v, NULL, NULL) && v.type == J_OBJECT) return one_line(a, plain);
     return arena_printf(a, "{\"arguments\":\"" STR_FMT "\"}",
                         STR_ARG(text.raw)); /* a model's slip: kept, as a string */
 }
