@@ -118,7 +118,7 @@ class OpenAI(unittest.TestCase):
         cls.up = Upstream(sdk_provider)
         cls.up.scenarios["once-503"] = Once()
         cls.up.scenarios["ok"] = sdk_provider
-        cls.dray = Dray("workers: 1\nproviders:\n" + provider(cls.up) +
+        cls.dray = Dray("workers: 1\nproviders:\n" + provider(cls.up) + provider(cls.up, "other") +
                         "models:\n  m: {provider: up, model: m}\n  vendor/named: {provider: up, model: m}\n"
                         "tiers:\n  light: {targets: [up/small]}\n  mid: {targets: [up/middle]}\n  frontier: {targets: [up/big]}\n")
 
