@@ -180,13 +180,21 @@ static void read_facts(struct call *c) { request_facts(c->r, c->surface, c->conf
 
 /* ---- the decision ---- */
 
+/* The named target with strings that outlive the request: the configuration's, or copies. */
+static void keep_named(struct call *c) {
+    struct resolution *named = &c->r->named;
+    if (named->what != RESOLVED_TARGET) return;
+    if (named->id >= 0) {
+        named->target = c->config->router.target[named->id];
+        return;
+    }
+    named->target.name = arena_str(&c->a, config_target_name(&named->target, &c->a));
+    named->target.model = arena_str(&c->a, named->target.model);
+}
+
 static void plan_named(struct call *c) {
     struct call_request *r = c->r;
     r->on_the_fly = r->named.target;
-    if (r->named.id < 0) { /* names of the configuration live as long as the call; what the client wrote doesn't */
-        r->on_the_fly.name = config_target_name(&r->named.target, &c->a);
-        r->on_the_fly.model = arena_str(&c->a, r->named.target.model);
-    }
     r->has_on_the_fly = true;
     r->plan = (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
 }
@@ -200,7 +208,7 @@ static void note_baseline(struct call *c) {
     else if (router->has_baseline)
         t = &router->target[router->baseline];
     if (!t) return;
-    c->baseline_name = t->name.n ? t->name : config_target_name(t, &c->a);
+    c->baseline_name = t->name;
     c->baseline_price = t->price;
 }
 
@@ -288,6 +296,7 @@ void call_plan(struct call *c) {
                   STR_ARG(str_take(model, 100)));
         return;
     }
+    keep_named(c);
     if (!decide_call(c, tier_hint)) return;
     observe(c);
     if (!cap_cost(c)) return;
