@@ -7,13 +7,20 @@
 #include "config/build.h"
 #include "config/sections.h"
 
-#include <limits.h>
+#include "base/log.h"
+
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ARENA_FIRST = 16 << 10, ARENA_MAX = 256 << 20, WORKERS_USUAL = 4, VERSION_TEXT_MAX = 64 << 20 };
+enum {
+    ARENA_FIRST = 16 << 10,
+    ARENA_MAX = 256 << 20,
+    WORKERS_USUAL = 4,
+    GATEWAY_NAME_MAX = 64,
+    VERSION_TEXT_MAX = 64 << 20
+};
 
 str build_path(struct build *b, str path) {
     if (!path.n || path.p[0] == '/') return arena_str(b->a, path);
@@ -153,6 +160,13 @@ static bool build_ledger(struct build *b) {
     return true;
 }
 
+static str host_name(arena *a) {
+    char name[GATEWAY_NAME_MAX + 1];
+    if (gethostname(name, sizeof name) != 0) return STR("dray");
+    name[sizeof name - 1] = 0;
+    return name[0] ? arena_str(a, str_from(name)) : STR("dray");
+}
+
 static bool build_plain(struct build *b) {
     struct config *c = b->c;
     const struct top *t = &b->top;
@@ -163,7 +177,7 @@ static bool build_plain(struct build *b) {
     c->on_disconnect = (uint8_t)t->on_disconnect;
     c->log_level = (uint8_t)t->log_level;
     c->ledger_fsync = t->fsync;
-    c->gateway = t->gateway;
+    c->gateway = t->gateway.n ? t->gateway : host_name(b->a);
     c->workers = (uint16_t)t->workers;
     if (!c->workers) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -253,6 +267,12 @@ static void set_version(struct build *b) {
     c->version =
         arena_printf(b->a, "%02x%02x%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]);
     buf_free(&o);
+}
+
+void config_announce(const struct config *c) {
+    log_level_set((enum log_level)c->log_level);
+    for (uint32_t i = 0; i < c->warning_count; i++)
+        log_event(LOG_WARN, "configuration", log_s("notice", c->warning[i]));
 }
 
 /* ---- a snapshot's life ---- */

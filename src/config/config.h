@@ -135,7 +135,7 @@ struct config {
     uint32_t key_count;
     bool keys_required;  /* there are `keys`: a client must show one of `key` */
     bool admin_required; /* the admin API wants a key with `admin`; else it is open on loopback without keys */
-    str gateway;         /* this gateway's name in the ledger; empty: the host's */
+    str gateway;         /* this gateway's name in the ledger; the machine's unless stated */
     uint8_t log_level;   /* enum log_level */
     str warning[CONFIG_WARNINGS_MAX]; /* what is allowed but likely not meant, one sentence each */
     uint32_t warning_count;
@@ -161,6 +161,8 @@ struct config *config_load(const char *path, err *e);
 /* The same from text in memory (tests, admin). `name` is what errors call it, and beside which relative
  * paths lie. */
 struct config *config_parse(str text, const char *name, err *e);
+/* Makes it the process's: sets the level of the log and logs the warnings. At start and after a reload. */
+void config_announce(const struct config *c);
 struct config *config_pin(struct config *c);
 /* Frees the snapshot with the last pin, and wipes all its memory first. */
 void config_unpin(struct config *c);

@@ -228,6 +228,7 @@ bool gateway_reload(struct gateway *g, err *e) {
     struct config *old = g->config;
     g->config = c;
     pthread_mutex_unlock(&g->lock);
+    config_announce(c);
     log_event(LOG_INFO, "reloaded", log_s("config_version", c->version));
     config_unpin(old);
     return true;
@@ -310,7 +311,7 @@ static bool open_books(struct gateway *g, err *e) {
     const struct config *c = g->config;
     struct books_config b = {.path = c->ledger_path,
                              .spool_dir = c->spool_dir,
-                             .gateway = STR("dray"),
+                             .gateway = c->gateway,
                              .writers = g->worker_count + 1, /* the last one is the labeler's */
                              .fsync = c->ledger_fsync,
                              .keep_calls_us = c->keep_calls_us,
@@ -369,6 +370,7 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
         if (!worker_init(&g->worker[i], g, i, config_pin(c), books_writer(g->books, i), e))
             panic("worker: %s", e->msg);
     for (unsigned i = 0; i < c->workers; i++) worker_start(&g->worker[i]);
+    config_announce(c);
     log_event(LOG_INFO, "started", log_z("version", DRAY_VERSION), log_i("workers", c->workers),
               log_s("config", c->source), log_s("config_version", c->version),
               log_i("providers", c->provider_count));
