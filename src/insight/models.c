@@ -69,14 +69,18 @@ static const struct {
     {STR_INIT("text-completion-openai"), STR_INIT("openai")},
 };
 
+str provider_alias(str p) {
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (str_ieq(aliases[i].says, p)) return aliases[i].is;
+    return p;
+}
+
 static str provider_name(struct models *m, str p) {
     char low[64];
-    if (p.n == 0 || p.n >= sizeof low) return p;
+    str s = provider_alias(p);
+    if (s.p != p.p || p.n == 0 || p.n >= sizeof low) return s;
     for (size_t i = 0; i < p.n; i++) low[i] = (char)(p.p[i] >= 'A' && p.p[i] <= 'Z' ? p.p[i] + 32 : p.p[i]);
-    str s = {low, p.n};
-    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
-        if (str_eq(aliases[i].says, s)) return aliases[i].is;
-    return arena_str(&m->a, s);
+    return arena_str(&m->a, (str){low, p.n});
 }
 
 /* ---- the user's price list (LiteLLM's form: dollars per token) ---- */
