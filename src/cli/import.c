@@ -1,6 +1,6 @@
 /* dray import: another gateway's configuration as one of dray's. */
-#include "cli/cli.h"
 #include "insight/import.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,8 +13,10 @@ struct import_args {
 };
 
 static const struct opt opts[] = {
-    {"out", 'o', OPT_STR, OPT(struct import_args, out), "FILE", "Writes the configuration there instead of to stdout."},
-    {"json", 0, OPT_FLAG, OPT(struct import_args, json), NULL, "Writes configuration and report as one JSON object to stdout."},
+    {"out", 'o', OPT_STR, OPT(struct import_args, out), "FILE",
+     "Writes the configuration there instead of to stdout."},
+    {"json", 0, OPT_FLAG, OPT(struct import_args, json), NULL,
+     "Writes configuration and report as one JSON object to stdout."},
     {0},
 };
 
@@ -30,8 +32,10 @@ const struct command command_import = {
     .args = "litellm|portkey FILE",
     .args_min = 2,
     .args_max = 2,
-    .about = "Reads a LiteLLM proxy config.yaml or a Portkey config, writes a dray.yaml, and reports every setting that it met as exact, "
-             "approximate, manual (something is left for you to do) or unsupported. The report goes to stderr. Credentials that are written in "
+    .about = "Reads a LiteLLM proxy config.yaml or a Portkey config, writes a dray.yaml, and reports every "
+             "setting that it met as exact, "
+             "approximate, manual (something is left for you to do) or unsupported. The report goes to stderr. "
+             "Credentials that are written in "
              "the file are not copied.",
     .opts = opts,
     .examples = examples,
@@ -66,15 +70,16 @@ static void report(const struct import *m) {
         const struct import_line *l = &m->line[i];
         count[l->fit]++;
         bool again = false; /* each setting once, with its first place */
-        for (unsigned k = 0; k < i && !again; k++) again = str_eq(m->line[k].setting, l->setting) && str_eq(m->line[k].note, l->note);
+        for (unsigned k = 0; k < i && !again; k++)
+            again = str_eq(m->line[k].setting, l->setting) && str_eq(m->line[k].note, l->note);
         if (again) continue;
         fprintf(stderr, "%-11s " STR_FMT, import_fit_name(l->fit), STR_ARG(l->setting));
         if (l->line) fprintf(stderr, " (line %u)", l->line);
         if (l->note.n) fprintf(stderr, ": " STR_FMT, STR_ARG(l->note));
         fputc('\n', stderr);
     }
-    fprintf(stderr, "%u models of %u providers; settings: %u exact, %u approximate, %u manual, %u unsupported\n", m->models, m->providers, count[0], count[1],
-            count[2], count[3]);
+    fprintf(stderr, "%u models of %u providers; settings: %u exact, %u approximate, %u manual, %u unsupported\n",
+            m->models, m->providers, count[0], count[1], count[2], count[3]);
 }
 
 static void write_json(const struct import *m, const buf *yaml, buf *out) {
@@ -110,10 +115,13 @@ static int output(struct import *m, const struct import_args *o) {
     import_yaml(m, &yaml);
     int rc = EXIT_GOOD;
     const buf *b = &yaml;
-    if (o->json) write_json(m, &yaml, &json), b = &json;
-    else report(m);
+    if (o->json)
+        write_json(m, &yaml, &json), b = &json;
+    else
+        report(m);
     FILE *f = o->out && !o->json ? fopen(o->out, "w") : stdout;
-    if (!f || fwrite(b->p, 1, b->n, f) != b->n || (f != stdout && fclose(f) != 0)) rc = cli_fail(&command_import, "%s: %s", o->out ? o->out : "stdout", strerror(errno));
+    if (!f || fwrite(b->p, 1, b->n, f) != b->n || (f != stdout && fclose(f) != 0))
+        rc = cli_fail(&command_import, "%s: %s", o->out ? o->out : "stdout", strerror(errno));
     buf_free(&yaml);
     buf_free(&json);
     return rc;
@@ -125,7 +133,8 @@ static int run(int argc, char **argv) {
     err e;
     if (!cli_parse(&command_import, argc, argv, &o, &operands)) return EXIT_USAGE;
     const char *from = operands.arg[0];
-    if (strcmp(from, "litellm") != 0 && strcmp(from, "portkey") != 0) return cli_usage(&command_import, "can't import from \"%s\": litellm or portkey", from);
+    if (strcmp(from, "litellm") != 0 && strcmp(from, "portkey") != 0)
+        return cli_usage(&command_import, "can't import from \"%s\": litellm or portkey", from);
     struct import *m = xmalloc(sizeof *m);
     import_init(m);
     int rc = read_config(m, from, operands.arg[1], &e) ? output(m, &o) : cli_fail(&command_import, "%s", e.msg);

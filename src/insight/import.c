@@ -21,7 +21,8 @@ void import_free(struct import *m) { arena_free(&m->a); }
 
 void import_note(struct import *m, enum import_fit fit, str setting, unsigned line, const char *note) {
     if (m->lines == IMPORT_LINES_MAX) return;
-    m->line[m->lines++] = (struct import_line){fit, arena_str(&m->a, setting), arena_str(&m->a, str_from(note)), line};
+    m->line[m->lines++] =
+        (struct import_line){fit, arena_str(&m->a, setting), arena_str(&m->a, str_from(note)), line};
 }
 
 unsigned import_provider(struct import *m, str kind, str base_url, str key, str timeout) {
@@ -34,8 +35,10 @@ unsigned import_provider(struct import *m, str kind, str base_url, str key, str 
     }
     if (i == m->providers) {
         if (i == IMPORT_PROVIDERS_MAX) return 0;
-        str name = same_kind ? arena_printf(&m->a, STR_FMT "-%u", STR_ARG(kind), same_kind + 1) : arena_str(&m->a, kind);
-        m->provider[m->providers++] = (struct import_provider){.name = name, .kind = arena_str(&m->a, kind), .base_url = arena_str(&m->a, base_url)};
+        str name =
+            same_kind ? arena_printf(&m->a, STR_FMT "-%u", STR_ARG(kind), same_kind + 1) : arena_str(&m->a, kind);
+        m->provider[m->providers++] = (struct import_provider){
+            .name = name, .kind = arena_str(&m->a, kind), .base_url = arena_str(&m->a, base_url)};
     }
     struct import_provider *p = &m->provider[i];
     bool known = key.n == 0;
@@ -55,7 +58,8 @@ struct import_model *import_model(struct import *m, str group, unsigned provider
     }
     if (m->models == IMPORT_MODELS_MAX) return &m->model[0];
     struct import_model *o = &m->model[m->models++];
-    *o = (struct import_model){.group = arena_str(&m->a, group), .provider = provider, .model = arena_str(&m->a, model), .weight = 1};
+    *o = (struct import_model){
+        .group = arena_str(&m->a, group), .provider = provider, .model = arena_str(&m->a, model), .weight = 1};
     o->name = n ? arena_printf(&m->a, STR_FMT "@%u", STR_ARG(group), n + 1) : o->group;
     return o;
 }
@@ -126,11 +130,29 @@ static void write_model(const struct import *m, buf *o, const struct import_mode
     buf_strz(o, "}\n");
 }
 
+/* A tier's name: at most 32 characters of a small alphabet; made unique by its number where that bites. */
+static str tier_name(struct import *m, const struct import_model *x) {
+    enum { KEPT = 20 };
+    char clean[KEPT + 1];
+    size_t n = 0;
+    bool same = x->group.n <= KEPT;
+    for (; n < x->group.n && n < KEPT; n++) {
+        char c = x->group.p[n];
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                    c == '.' || c == '_';
+        clean[n] = good ? c : '-';
+        same = same && good;
+    }
+    clean[n] = 0;
+    if (same) return arena_printf(&m->a, "for-%s", clean);
+    return arena_printf(&m->a, "for-%s-%u", clean, (unsigned)(x - m->model));
+}
+
 static void write_tier(struct import *m, buf *o, const struct import_model *x) {
     const struct import_chain *c = chain_of(m, x->group);
     bool group = members(m, x->group) > 1, weighted = group && !c && m->weighted;
     buf_strz(o, "  ");
-    scalar(o, arena_printf(&m->a, "for " STR_FMT, STR_ARG(x->group)));
+    scalar(o, tier_name(m, x));
     buf_strz(o, ": {targets: [");
     bool comma = false;
     for (unsigned i = 0; i < m->models; i++) {
@@ -171,13 +193,18 @@ void import_yaml(struct import *m, buf *o) {
     buf_strz(o, "policy:\n");
     for (unsigned i = 0; i < m->models; i++) {
         if (!needs_tier(m, &m->model[i])) continue;
-        str g = m->model[i].group;
+        const struct import_model *x = &m->model[i];
         buf_strz(o, "  - {name: ");
-        scalar(o, arena_printf(&m->a, "for " STR_FMT, STR_ARG(g)));
-        buf_strz(o, ", when: {model: ");
-        scalar(o, g);
-        buf_strz(o, "}, use: ");
-        scalar(o, arena_printf(&m->a, "for " STR_FMT, STR_ARG(g)));
+        scalar(o, tier_name(m, x));
+        buf_strz(o, ", when: {model: [");
+        scalar(o, x->group);
+        for (unsigned k = 0; k < m->models; k++) {
+            if (!str_eq(m->model[k].alias_of, x->name)) continue;
+            buf_strz(o, ", ");
+            scalar(o, m->model[k].name);
+        }
+        buf_strz(o, "]}, use: ");
+        scalar(o, tier_name(m, x));
         buf_strz(o, "}\n");
     }
     buf_strz(o, "  - {name: default, use: ");

@@ -11,7 +11,13 @@
 #include "base/yaml.h"
 
 enum import_fit { FIT_EXACT, FIT_APPROXIMATE, FIT_MANUAL, FIT_UNSUPPORTED };
-enum { IMPORT_LINES_MAX = 4000, IMPORT_PROVIDERS_MAX = 64, IMPORT_MODELS_MAX = 1000, IMPORT_KEYS_MAX = 32, IMPORT_CHAIN_MAX = 12 };
+enum {
+    IMPORT_LINES_MAX = 4000,
+    IMPORT_PROVIDERS_MAX = 64,
+    IMPORT_MODELS_MAX = 1000,
+    IMPORT_KEYS_MAX = 32,
+    IMPORT_CHAIN_MAX = 12
+};
 
 struct import_line {
     enum import_fit fit;

@@ -16,7 +16,8 @@ static const struct setting {
     {"litellm_params.api_base", FIT_EXACT, ""},
     {"litellm_params.base_url", FIT_EXACT, ""},
     {"litellm_params.custom_llm_provider", FIT_EXACT, ""},
-    {"litellm_params.api_version", FIT_MANUAL, "dray speaks Azure's v1 API, which needs no version; check base_url"},
+    {"litellm_params.api_version", FIT_MANUAL,
+     "dray speaks Azure's v1 API, which needs no version; check base_url"},
     {"litellm_params.weight", FIT_EXACT, "as the weight in the name's tier"},
     {"litellm_params.timeout", FIT_APPROXIMATE, "as the provider's timeout: the first one of its deployments"},
     {"litellm_params.stream_timeout", FIT_MANUAL, "see timeout.first_byte of the provider"},
@@ -40,17 +41,21 @@ static const struct setting {
     {"model_info.max_tokens", FIT_APPROXIMATE, "the catalogue's context is used"},
     {"model_info.max_input_tokens", FIT_APPROXIMATE, "the catalogue's context is used"},
     {"litellm_settings.request_timeout", FIT_EXACT, "as timeout"},
-    {"litellm_settings.num_retries", FIT_APPROXIMATE, "dray retries by fault: once more where it is safe, then the next target"},
+    {"litellm_settings.num_retries", FIT_APPROXIMATE,
+     "dray retries by fault: once more where it is safe, then the next target"},
     {"litellm_settings.drop_params", FIT_MANUAL, "true is translation: drop in dray, false its default strict"},
     {"litellm_settings.modify_params", FIT_UNSUPPORTED, "dray does not change what clients ask for"},
     {"litellm_settings.fallbacks", FIT_EXACT, "as a tier with balance: priority"},
     {"litellm_settings.default_fallbacks", FIT_MANUAL, "add the model to the tiers that should end with it"},
-    {"litellm_settings.context_window_fallbacks", FIT_APPROXIMATE, "in a tier, targets whose context is too small are tried last"},
+    {"litellm_settings.context_window_fallbacks", FIT_APPROXIMATE,
+     "in a tier, targets whose context is too small are tried last"},
     {"litellm_settings.content_policy_fallbacks", FIT_UNSUPPORTED, "an answer that was filtered is an answer"},
     {"litellm_settings.cache", FIT_UNSUPPORTED, "no answer cache yet"},
     {"litellm_settings.cache_params", FIT_UNSUPPORTED, "no answer cache yet"},
-    {"litellm_settings.success_callback", FIT_MANUAL, "dray's own ledger has every call; exports are configured apart"},
-    {"litellm_settings.failure_callback", FIT_MANUAL, "dray's own ledger has every call; exports are configured apart"},
+    {"litellm_settings.success_callback", FIT_MANUAL,
+     "dray's own ledger has every call; exports are configured apart"},
+    {"litellm_settings.failure_callback", FIT_MANUAL,
+     "dray's own ledger has every call; exports are configured apart"},
     {"litellm_settings.callbacks", FIT_MANUAL, "dray's own ledger has every call; exports are configured apart"},
     {"litellm_settings.json_logs", FIT_EXACT, "dray always logs JSON"},
     {"litellm_settings.set_verbose", FIT_APPROXIMATE, "see log_level"},
@@ -60,10 +65,12 @@ static const struct setting {
     {"router_settings.routing_strategy", FIT_APPROXIMATE, "balance of the tiers: weighted, priority or cost"},
     {"router_settings.fallbacks", FIT_EXACT, "as a tier with balance: priority"},
     {"router_settings.default_fallbacks", FIT_MANUAL, "add the model to the tiers that should end with it"},
-    {"router_settings.context_window_fallbacks", FIT_APPROXIMATE, "in a tier, targets whose context is too small are tried last"},
+    {"router_settings.context_window_fallbacks", FIT_APPROXIMATE,
+     "in a tier, targets whose context is too small are tried last"},
     {"router_settings.content_policy_fallbacks", FIT_UNSUPPORTED, "an answer that was filtered is an answer"},
     {"router_settings.model_group_alias", FIT_EXACT, "as a name of the model"},
-    {"router_settings.num_retries", FIT_APPROXIMATE, "dray retries by fault: once more where it is safe, then the next target"},
+    {"router_settings.num_retries", FIT_APPROXIMATE,
+     "dray retries by fault: once more where it is safe, then the next target"},
     {"router_settings.timeout", FIT_EXACT, "as timeout"},
     {"router_settings.allowed_fails", FIT_APPROXIMATE, "dray's health of targets has fixed limits"},
     {"router_settings.cooldown_time", FIT_APPROXIMATE, "dray's health of targets has fixed limits"},
@@ -112,13 +119,18 @@ static str text(const ynode *map, const char *key) {
 /* "os.environ/NAME" as "${NAME}"; what is written out is not copied. */
 static str credential(struct import *m, str value, const char *instead, str setting, unsigned line) {
     if (value.n == 0) return STR_NONE;
-    if (str_starts(value, STR("os.environ/"))) return arena_printf(&m->a, "${" STR_FMT "}", STR_ARG(str_skip(value, 11)));
-    import_note(m, FIT_MANUAL, setting, line, "a credential written in the file is not copied: put it into the environment under the name in the result");
+    if (str_starts(value, STR("os.environ/")))
+        return arena_printf(&m->a, "${" STR_FMT "}", STR_ARG(str_skip(value, 11)));
+    import_note(m, FIT_MANUAL, setting, line,
+                "a credential written in the file is not copied: put it into the environment under the name in "
+                "the result");
     return arena_printf(&m->a, "${%s}", instead);
 }
 
 static str address(struct import *m, str value) {
-    return str_starts(value, STR("os.environ/")) ? arena_printf(&m->a, "${" STR_FMT "}", STR_ARG(str_skip(value, 11))) : value;
+    return str_starts(value, STR("os.environ/"))
+               ? arena_printf(&m->a, "${" STR_FMT "}", STR_ARG(str_skip(value, 11)))
+               : value;
 }
 
 static str seconds(struct import *m, str value) {
@@ -145,14 +157,16 @@ static void deployment(struct import *m, const ynode *d) {
     for (const ynode *n = params ? params->child : NULL; n; n = n->next) report(m, "litellm_params", n);
     for (const ynode *n = info ? info->child : NULL; n; n = n->next) report(m, "model_info", n);
     if (group.n == 0 || model.n == 0) {
-        import_note(m, FIT_UNSUPPORTED, STR("model_list"), d->line, "an entry without model_name or litellm_params.model");
+        import_note(m, FIT_UNSUPPORTED, STR("model_list"), d->line,
+                    "an entry without model_name or litellm_params.model");
         return;
     }
     ptrdiff_t slash = str_chr(model, '/');
     if (kind.n == 0 && slash > 0) kind = str_take(model, (size_t)slash);
     if (slash > 0 && str_eq(kind, str_take(model, (size_t)slash))) model = str_skip(model, (size_t)slash + 1);
     if (str_eq(kind, STR("auto_router"))) {
-        import_note(m, FIT_MANUAL, STR("model_list.auto_router"), d->line, "dray's auto and its policy do this: set tiers light, mid and frontier");
+        import_note(m, FIT_MANUAL, STR("model_list.auto_router"), d->line,
+                    "dray's auto and its policy do this: set tiers light, mid and frontier");
         return;
     }
     str is = provider_alias(kind.n ? kind : catalog_provider_of(model));
@@ -162,16 +176,19 @@ static void deployment(struct import *m, const ynode *d) {
         char note[200];
         snprintf(note, sizeof note, "dray has no provider \"%.*s\": %s", (int)(kind.n > 60 ? 60 : kind.n), kind.p,
                  base.n ? "taken as OpenAI-compatible at its api_base" : "left out");
-        import_note(m, base.n ? FIT_APPROXIMATE : FIT_UNSUPPORTED, arena_printf(&m->a, "model_list." STR_FMT, STR_ARG(group)), d->line, note);
+        import_note(m, base.n ? FIT_APPROXIMATE : FIT_UNSUPPORTED,
+                    arena_printf(&m->a, "model_list." STR_FMT, STR_ARG(group)), d->line, note);
         if (base.n == 0) return;
         is = STR("openai");
         k = provider_kind_find(is);
     }
-    str key = credential(m, text(params, "api_key"), k->key_env ? k->key_env : "API_KEY", STR("litellm_params.api_key"), d->line);
+    str key = credential(m, text(params, "api_key"), k->key_env ? k->key_env : "API_KEY",
+                         STR("litellm_params.api_key"), d->line);
     if (key.n == 0 && k->key_env) key = arena_printf(&m->a, "${%s}", k->key_env);
     unsigned p = import_provider(m, is, address(m, base), key, seconds(m, text(params, "timeout")));
     if (str_chr(group, '*') >= 0) {
-        import_note(m, FIT_EXACT, arena_printf(&m->a, "model_list." STR_FMT, STR_ARG(group)), d->line, "any provider/model name works in dray as it is");
+        import_note(m, FIT_EXACT, arena_printf(&m->a, "model_list." STR_FMT, STR_ARG(group)), d->line,
+                    "any provider/model name works in dray as it is");
         return;
     }
     struct import_model *o = import_model(m, group, p, model);
@@ -203,7 +220,8 @@ static void aliases(struct import *m, const ynode *map) {
     for (const ynode *n = map ? map->child : NULL; n; n = n->next) {
         str to = n->type == Y_SCALAR ? n->value : text(n, "model");
         if (!has_name(m, to) || has_name(m, n->key) || m->models == IMPORT_MODELS_MAX) continue;
-        m->model[m->models++] = (struct import_model){.name = arena_str(&m->a, n->key), .group = arena_str(&m->a, n->key), .alias_of = arena_str(&m->a, to)};
+        m->model[m->models++] = (struct import_model){
+            .name = arena_str(&m->a, n->key), .group = arena_str(&m->a, n->key), .alias_of = arena_str(&m->a, to)};
     }
 }
 
@@ -214,8 +232,11 @@ static void prune(struct import *m) {
         struct import_chain c = m->chain[i];
         unsigned n = 0;
         for (unsigned k = 0; k < c.count; k++) {
-            if (has_name(m, c.to[k])) c.to[n++] = c.to[k];
-            else import_note(m, FIT_UNSUPPORTED, arena_printf(&m->a, "fallbacks." STR_FMT, STR_ARG(c.group)), 0, "a fallback to a name that is not in model_list");
+            if (has_name(m, c.to[k]))
+                c.to[n++] = c.to[k];
+            else
+                import_note(m, FIT_UNSUPPORTED, arena_printf(&m->a, "fallbacks." STR_FMT, STR_ARG(c.group)), 0,
+                            "a fallback to a name that is not in model_list");
         }
         c.count = n;
         if (n && has_name(m, c.group)) m->chain[kept++] = c;
@@ -226,7 +247,8 @@ static void prune(struct import *m) {
 bool import_litellm(struct import *m, const ynode *root, err *e) {
     static const char *const sections[] = {"litellm_settings", "router_settings", "general_settings"};
     const ynode *list = yaml_get(root, "model_list");
-    if (!list || list->type != Y_SEQ) return fail(e, "there is no model_list: is this a LiteLLM proxy configuration?");
+    if (!list || list->type != Y_SEQ)
+        return fail(e, "there is no model_list: is this a LiteLLM proxy configuration?");
     for (const ynode *d = list->child; d; d = d->next) deployment(m, d);
     for (size_t i = 0; i < 3; i++) {
         const ynode *s = yaml_get(root, sections[i]);
@@ -243,7 +265,8 @@ bool import_litellm(struct import *m, const ynode *root, err *e) {
     const ynode *general = yaml_get(root, "general_settings"), *router = yaml_get(root, "router_settings");
     aliases(m, yaml_get(router, "model_group_alias"));
     prune(m);
-    m->master_key = credential(m, text(general, "master_key"), "DRAY_KEY", STR("general_settings.master_key"), general ? general->line : 0);
+    m->master_key = credential(m, text(general, "master_key"), "DRAY_KEY", STR("general_settings.master_key"),
+                               general ? general->line : 0);
     str t = text(yaml_get(root, "litellm_settings"), "request_timeout");
     m->timeout = seconds(m, t.n ? t : text(router, "timeout"));
     return m->providers > 0 || fail(e, "no model of this configuration could be carried over");

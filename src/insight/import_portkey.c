@@ -20,8 +20,10 @@ static const struct setting {
     {"name", FIT_EXACT, "not needed"},
     {"override_params", FIT_APPROXIMATE, "only model is taken; dray does not change what else clients ask for"},
     {"custom_host", FIT_EXACT, "as base_url"},
-    {"api_key", FIT_MANUAL, "a credential is not copied: put it into the environment under the name in the result"},
-    {"virtual_key", FIT_MANUAL, "Portkey keeps the key behind it: put the key into the environment under the name in the result"},
+    {"api_key", FIT_MANUAL,
+     "a credential is not copied: put it into the environment under the name in the result"},
+    {"virtual_key", FIT_MANUAL,
+     "Portkey keeps the key behind it: put the key into the environment under the name in the result"},
     {"retry", FIT_APPROXIMATE, "dray retries by fault: once more where it is safe, then the next target"},
     {"cache", FIT_UNSUPPORTED, "no answer cache yet"},
     {"request_timeout", FIT_EXACT, "as the timeout"},
@@ -51,7 +53,8 @@ static void strategy(struct import *m, jval v) {
     import_note(m, known ? FIT_EXACT : FIT_MANUAL, STR("strategy"), 0,
                 known ? "as the balance of the tier" : "write a rule of the policy for each condition");
     if (lazy_present(lazy_get(v, STR("on_status_codes"))))
-        import_note(m, FIT_APPROXIMATE, STR("strategy.on_status_codes"), 0, "dray falls back by kind of fault: overload, rate limit, server error, timeout");
+        import_note(m, FIT_APPROXIMATE, STR("strategy.on_status_codes"), 0,
+                    "dray falls back by kind of fault: overload, rate limit, server error, timeout");
 }
 
 static void target(struct import *m, jval t, unsigned depth) {
@@ -59,8 +62,10 @@ static void target(struct import *m, jval t, unsigned depth) {
     struct lazy_it it = lazy_iter(t);
     str key;
     while (lazy_next(&it, &key, &v))
-        if (str_eq(key, STR("strategy"))) strategy(m, v);
-        else report(m, key);
+        if (str_eq(key, STR("strategy")))
+            strategy(m, v);
+        else
+            report(m, key);
     if (list.type == J_ARRAY && depth < NEST_MAX) {
         struct lazy_it items = lazy_iter(list);
         while (lazy_item(&items, &v)) target(m, v, depth + 1);
@@ -68,23 +73,28 @@ static void target(struct import *m, jval t, unsigned depth) {
     }
     jval p = lazy_get(t, STR("provider"));
     if (p.type != J_STRING) {
-        if (depth) import_note(m, FIT_MANUAL, STR("targets"), 0, "a target without a provider (a virtual key only): add its provider by hand");
+        if (depth)
+            import_note(m, FIT_MANUAL, STR("targets"), 0,
+                        "a target without a provider (a virtual key only): add its provider by hand");
         return;
     }
     str name = lazy_text(p, &m->a), is = provider_alias(str_starts(name, STR("@")) ? str_skip(name, 1) : name);
     const struct provider_kind *k = provider_kind_find(is);
     if (!k) {
-        import_note(m, FIT_UNSUPPORTED, arena_printf(&m->a, "provider " STR_FMT, STR_ARG(str_take(name, 60))), 0, "dray has no such provider: left out");
+        import_note(m, FIT_UNSUPPORTED, arena_printf(&m->a, "provider " STR_FMT, STR_ARG(str_take(name, 60))), 0,
+                    "dray has no such provider: left out");
         return;
     }
-    jval timeout = lazy_get(t, STR("request_timeout")), model = lazy_path(t, "override_params.model", &m->a), weight = lazy_get(t, STR("weight"));
+    jval timeout = lazy_get(t, STR("request_timeout")), model = lazy_path(t, "override_params.model", &m->a),
+         weight = lazy_get(t, STR("weight"));
     int64_t ms;
     double w;
     str t_ms = lazy_i64(timeout, &ms) && ms > 0 ? arena_printf(&m->a, "%lldms", (long long)ms) : STR_NONE;
     str env = k->key_env ? arena_printf(&m->a, "${%s}", k->key_env) : STR_NONE;
     unsigned i = import_provider(m, is, lazy_text(lazy_get(t, STR("custom_host")), &m->a), env, t_ms);
     if (model.type != J_STRING) {
-        import_note(m, FIT_APPROXIMATE, STR("override_params.model"), 0, "a target that takes the client's model: ask dray for provider/model");
+        import_note(m, FIT_APPROXIMATE, STR("override_params.model"), 0,
+                    "a target that takes the client's model: ask dray for provider/model");
         return;
     }
     struct import_model *o = import_model(m, STR("portkey"), i, lazy_text(model, &m->a));
@@ -93,9 +103,11 @@ static void target(struct import *m, jval t, unsigned depth) {
 
 bool import_portkey(struct import *m, str text, err *e) {
     jval root;
-    if (!lazy_value(text.p, text.p + text.n, &root) || root.type != J_OBJECT) return fail(e, "not a JSON object: is this a Portkey config?");
+    if (!lazy_value(text.p, text.p + text.n, &root) || root.type != J_OBJECT)
+        return fail(e, "not a JSON object: is this a Portkey config?");
     target(m, root, 0);
     int64_t ms;
-    if (lazy_i64(lazy_get(root, STR("request_timeout")), &ms) && ms > 0) m->timeout = arena_printf(&m->a, "%lldms", (long long)ms);
+    if (lazy_i64(lazy_get(root, STR("request_timeout")), &ms) && ms > 0)
+        m->timeout = arena_printf(&m->a, "%lldms", (long long)ms);
     return m->providers > 0 || fail(e, "no target of this configuration could be carried over");
 }
