@@ -29,15 +29,12 @@ char *buf_room(buf *b, size_t extra) {
     return b->p + b->n;
 }
 
-void buf_add(buf *b, const void *p, size_t n) {
-    if (!n) return;
+void buf_add_slow(buf *b, const void *p, size_t n) {
     char *to = buf_room(b, n);
     if (!to) return;
     memcpy(to, p, n);
     b->n += n;
 }
-
-void buf_char(buf *b, char c) { buf_add(b, &c, 1); }
 
 size_t fmt_u64(char *out, uint64_t v) {
     char tmp[20];

@@ -25,10 +25,18 @@ static inline void buf_clear(buf *b) {
 /* Makes room for `extra` more bytes and returns where they go, NULL (and failed) past the maximum.
  * The caller adds what it wrote to b->n. */
 char *buf_room(buf *b, size_t extra);
-void buf_add(buf *b, const void *p, size_t n);
+void buf_add_slow(buf *b, const void *p, size_t n);
+static inline void buf_add(buf *b, const void *p, size_t n) {
+    if (n && n <= b->cap - b->n) { /* cap never exceeds max */
+        memcpy(b->p + b->n, p, n);
+        b->n += n;
+    } else if (n) {
+        buf_add_slow(b, p, n);
+    }
+}
 static inline void buf_str(buf *b, str s) { buf_add(b, s.p, s.n); }
 static inline void buf_strz(buf *b, const char *z) { buf_add(b, z, strlen(z)); }
-void buf_char(buf *b, char c);
+static inline void buf_char(buf *b, char c) { buf_add(b, &c, 1); }
 void buf_u64(buf *b, uint64_t v);
 void buf_i64(buf *b, int64_t v);
 void buf_printf(buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

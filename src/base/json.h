@@ -88,7 +88,10 @@ bool json_next(jiter *it, str *key, bool *key_esc, jval *val);
 /* Next array item. */
 bool json_item(jiter *it, jval *val);
 /* Whether a raw key equals `want` once unescaped. */
-bool json_key_eq(str key, bool key_esc, str want);
+bool json_key_eq_escaped(str key, str want);
+static inline bool json_key_eq(str key, bool key_esc, str want) {
+    return key_esc ? json_key_eq_escaped(key, want) : str_eq(key, want);
+}
 /* First member of an object by name, J_NONE when absent or not an object. Linear. */
 jval json_get(jval object, str key);
 /* json_get through several names: json_path(v, "usage", "prompt_tokens", NULL). */
@@ -99,7 +102,9 @@ jval json_value_at(const char *p, const char *end);
 /* A string's bytes: the view itself when it has no escapes, else unescaped into `a`. */
 str json_text(jval string, arena *a);
 /* Whether a string value equals `want`. */
-bool json_is(jval string, str want);
+static inline bool json_is(jval string, str want) {
+    return string.type == J_STRING && json_key_eq(string.raw, string.esc, want);
+}
 /* Integer numbers in range ("3", "3.0" and "3e0" are integers); false otherwise. */
 bool json_i64(jval number, int64_t *out);
 /* The nearest double; false when it is not a number or beyond the range of double. */

@@ -240,8 +240,7 @@ str json_text(jval v, arena *a) {
     return str_make(out, (size_t)(o - out));
 }
 
-bool json_key_eq(str key, bool key_esc, str want) {
-    if (!key_esc) return str_eq(key, want);
+bool json_key_eq_escaped(str key, str want) {
     if (want.n > key.n) return false;
     size_t at = 0, used;
     for (const char *p = key.p, *end = p + key.n; p < end; p += used) {
@@ -256,8 +255,6 @@ bool json_key_eq(str key, bool key_esc, str want) {
     }
     return at == want.n;
 }
-
-bool json_is(jval v, str want) { return v.type == J_STRING && json_key_eq(v.raw, v.esc, want); }
 
 /* ---- numbers ---- */
 
@@ -311,8 +308,22 @@ static struct decimal decimal_of(str s) {
     return d;
 }
 
+/* What nearly all numbers are: digits and nothing else, few enough not to overflow. */
+static bool plain_i64(str s, int64_t *out) {
+    int64_t n = 0;
+    if (!s.n || s.n > 18) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
+        if (digit > 9) return false;
+        n = n * 10 + digit;
+    }
+    *out = n;
+    return true;
+}
+
 bool json_i64(jval v, int64_t *out) {
     if (v.type != J_NUMBER) return false;
+    if (plain_i64(v.raw, out)) return true;
     struct decimal d = decimal_of(v.raw);
     if (d.zero) {
         *out = 0;

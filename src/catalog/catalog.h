@@ -68,7 +68,7 @@ struct price {
 };
 
 struct usage_cost {
-    int64_t rate[USAGE_CLASSES]; /* the unit price that was applied, PRICE_UNKNOWN where unknown */
+    int64_t rate[USAGE_CLASSES]; /* the unit price that was applied; PRICE_UNKNOWN where unknown or no units */
     int64_t cost[USAGE_CLASSES]; /* per line; COST_UNKNOWN where the rate is unknown and units > 0 */
     int64_t total;               /* COST_UNKNOWN when a line with units is unknown */
 };

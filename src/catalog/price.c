@@ -110,10 +110,14 @@ void price_usage(const struct price *price, const struct usage *u, struct usage_
     bool nothing_known = u->source == TOKENS_NONE && !(price && is_free(price));
     out->total = nothing_known ? COST_UNKNOWN : 0;
     for (unsigned c = 0; c < USAGE_CLASSES; c++) {
+        if (u->units[c] == 0) {
+            out->rate[c] = PRICE_UNKNOWN;
+            out->cost[c] = 0;
+            continue;
+        }
         int64_t rate = price ? rate_of(price, service, tier, c) : PRICE_UNKNOWN;
         out->rate[c] = rate;
-        out->cost[c] = u->units[c] == 0 ? 0
-                       : rate == PRICE_UNKNOWN || u->units[c] < 0
+        out->cost[c] = rate == PRICE_UNKNOWN || u->units[c] < 0
                            ? COST_UNKNOWN
                            : mul_div(u->units[c], rate, MILLION, COST_UNKNOWN);
         if (out->total == COST_UNKNOWN) continue;

@@ -24,6 +24,7 @@ enum {
     BACKLOG = 4096,
     ACCEPTS_PER_TURN = 64,
     ACCEPT_RETRY_US = 100000,
+    INBOX_RETRY_US = 1000,
     DRAIN_STEP_US = 20000,
     BOOKS_DRAIN_US = 20000000
 };
@@ -149,6 +150,11 @@ static void on_accept(struct io *io, unsigned ev) {
     struct sock_addr peer;
     (void)ev;
     for (int k = 0; k < ACCEPTS_PER_TURN; k++) {
+        struct worker *w = least_busy(g);
+        if (!worker_has_room(w)) { /* a burst: the rest waits in the kernel's queue, not refused */
+            if (!timer_armed(&g->timer)) loop_timer(g->loop, &g->timer, loop_now(g->loop) + INBOX_RETRY_US);
+            return;
+        }
         int fd = sock_accept(l->io.fd, &peer);
         if (fd == SOCK_AGAIN) return;
         if (fd == SOCK_FAILED) { /* out of descriptors: what waits in the queue is taken when some are free */
@@ -157,7 +163,7 @@ static void on_accept(struct io *io, unsigned ev) {
             return;
         }
         uint32_t max = g->config->limits.client_connections;
-        if ((max && all_connections(g) >= max) || !worker_give(least_busy(g), fd)) {
+        if ((max && all_connections(g) >= max) || !worker_give(w, fd)) {
             log_event(LOG_WARN, "connection_refused", log_i("open", all_connections(g)));
             sock_close(fd);
         }

@@ -102,6 +102,13 @@ static void use_config(struct worker *w, struct config *c) {
 
 /* ---- messages from other threads ---- */
 
+bool worker_has_room(struct worker *w) {
+    pthread_mutex_lock(&w->inbox_lock);
+    bool room = w->inbox_count < WORKER_INBOX;
+    pthread_mutex_unlock(&w->inbox_lock);
+    return room;
+}
+
 bool worker_give(struct worker *w, int fd) {
     pthread_mutex_lock(&w->inbox_lock);
     bool room = w->inbox_count < WORKER_INBOX;

@@ -59,6 +59,8 @@ struct worker {
 bool worker_init(struct worker *w, struct gateway *g, unsigned index, struct config *c, struct spool *spool,
                  err *e);
 void worker_start(struct worker *w);
+/* Whether the inbox takes another socket. Stays true for the one thread that gives. */
+bool worker_has_room(struct worker *w);
 /* Hands an accepted socket over; false when the inbox is full. Any thread. */
 bool worker_give(struct worker *w, int fd);
 /* New configuration for calls that begin from now on. Any thread. */
