@@ -183,7 +183,7 @@ static bool admit_key(struct call *c, const struct http_head *h) {
 }
 
 static bool needs_no_key(const struct surface *s) {
-    return s->own == own_healthz || s->own == own_readyz || s->own == own_root;
+    return s->own == own_healthz || s->own == own_readyz || s->own == own_metrics || s->own == own_root;
 }
 
 /* What the head alone decides. False: answered already. */
