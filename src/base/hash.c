@@ -54,38 +54,32 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n) {
 
 static uint64_t rotl(uint64_t x, int b) { return (x << b) | (x >> (64 - b)); }
 
-static void sip_round(uint64_t v[4]) {
-    v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
-}
+#define SIP_ROUND(v0, v1, v2, v3)                                                                                 \
+    do {                                                                                                          \
+        v0 += v1, v1 = rotl(v1, 13) ^ v0, v0 = rotl(v0, 32);                                                      \
+        v2 += v3, v3 = rotl(v3, 16) ^ v2;                                                                         \
+        v0 += v3, v3 = rotl(v3, 21) ^ v0;                                                                         \
+        v2 += v1, v1 = rotl(v1, 17) ^ v2, v2 = rotl(v2, 32);                                                      \
+    } while (0)
 
 uint64_t siphash(const uint64_t key[2], const void *data, size_t n) {
     const unsigned char *p = data;
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
-                     key[1] ^ 0x7465646279746573u};
-    uint64_t w;
+    uint64_t v0 = key[0] ^ 0x736f6d6570736575u, v1 = key[1] ^ 0x646f72616e646f6du;
+    uint64_t v2 = key[0] ^ 0x6c7967656e657261u, v3 = key[1] ^ 0x7465646279746573u, w;
     for (size_t left = n; left >= 8; left -= 8, p += 8) {
         memcpy(&w, p, 8);
-        v[3] ^= w;
-        sip_round(v);
-        v[0] ^= w;
+        v3 ^= w;
+        SIP_ROUND(v0, v1, v2, v3);
+        v0 ^= w;
     }
     w = (uint64_t)n << 56;
     for (size_t i = 0; i < (n & 7); i++) w |= (uint64_t)p[i] << (8 * i);
-    v[3] ^= w;
-    sip_round(v);
-    v[0] ^= w;
-    v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++) sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    v3 ^= w;
+    SIP_ROUND(v0, v1, v2, v3);
+    v0 ^= w;
+    v2 ^= 0xff;
+    for (int i = 0; i < 3; i++) SIP_ROUND(v0, v1, v2, v3);
+    return v0 ^ v1 ^ v2 ^ v3;
 }
 
 uint64_t fingerprint(str s) {
