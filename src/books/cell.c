@@ -61,6 +61,7 @@ void rollup_schema(buf *b) {
         buf_printf(b, "CREATE TABLE %s(period INTEGER, dim INTEGER", cell_table[l]);
         cell_columns(b, " INTEGER");
         buf_strz(b, ", PRIMARY KEY(period, dim)) WITHOUT ROWID;");
+        if (l == CELL_HOUR) buf_strz(b, "CREATE INDEX cell_hour_dim ON cell_hour(dim, period);");
         buf_printf(b, "CREATE VIEW %s AS SELECT c.period*%llu AS time", l == CELL_HOUR ? "hours" : "days",
                    (unsigned long long)level_us[l]);
 #define X(name) buf_strz(b, ", nullif(d." #name ",'') AS " #name);
