@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum {
-    WALK_FIRST = 20000, /* rows walked before the rollups are asked */
+    WALK_FIRST = 2000, /* rows walked before the rollups are asked */
     CLOCK_ROWS = 256,   /* rows between looks at the clock */
     HOURS_MAX = 20000,
 };
