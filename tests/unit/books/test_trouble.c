@@ -1,0 +1,365 @@
+/* What can go wrong with disks and files: calls go on, nothing crashes, the alarm shows, and what can be
+ * recovered is. */
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+static const uint64_t NOON = 1795608000000000;
+
+static struct uuid_gen gen;
+
+static void book_some(struct books *b, int n, uint64_t from) {
+    for (int i = 0; i < n; i++) {
+        struct sample s;
+        sample_make(&s, &gen, from + (uint64_t)i * 1000);
+        book(books_writer(b, (unsigned)i % 2), &s);
+    }
+}
+
+/* Waits (bounded) until the store is well, or not. */
+static struct books_status wait_store(struct books *b, bool ok) {
+    struct books_status st;
+    for (int i = 0; i < 10000; i++) {
+        books_status(b, &st);
+        if (st.store_ok == ok) return st;
+        usleep(1000);
+    }
+    fail_msg("the store's state stays %d: %s", !ok, st.error);
+    return st;
+}
+
+static void test_locked(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    book_some(b, 10, NOON);
+    settle_books(b);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(p.db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    book_some(b, 50, NOON + 1000000);
+    struct books_status st = wait_store(b, false);
+    assert_non_null(strstr(st.error, "locked"));
+    assert_true(st.backlog_events >= 150 && st.failures > 0 && st.spool_ok && st.lost == 0);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    wait_store(b, true);
+    settle_books(b);
+    books_close(b, 5000000);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 60);
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours"), 60);
+    place_remove(&p);
+}
+
+/* Deleted under us: a new one is made, and what the segments still hold is in it. */
+static void test_deleted(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    book_some(b, 100, NOON);
+    settle_books(b);
+    char cmd[256];
+    snprintf(cmd, sizeof cmd, "rm %s %s-wal %s-shm", p.db, p.db, p.db);
+    assert_int_equal(system(cmd), 0);
+    usleep(1200000);
+    book_some(b, 20, NOON + 1000000);
+    settle_books(b);
+    assert_int_equal(books_close(b, 5000000), 0);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 120);
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours"), 120);
+    place_remove(&p);
+}
+
+/* Replaced by garbage: put aside, a new one is made. */
+static void test_garbage(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    book_some(b, 30, NOON);
+    settle_books(b);
+    char cmd[512];
+    snprintf(cmd, sizeof cmd, "rm -f %s-wal %s-shm %s; head -c 100000 /dev/urandom > %s", p.db, p.db, p.db, p.db);
+    assert_int_equal(system(cmd), 0);
+    usleep(1200000);
+    book_some(b, 5, NOON + 1000000);
+    wait_store(b, true);
+    settle_books(b);
+    books_close(b, 5000000);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 35);
+    snprintf(cmd, sizeof cmd, "ls %s.corrupt-* >/dev/null", p.db);
+    assert_int_equal(system(cmd), 0);
+
+    /* The same at the start. */
+    snprintf(cmd, sizeof cmd, "rm -f %s*; echo not a database, but long enough to be read as one > %s", p.db,
+             p.db);
+    assert_int_equal(system(cmd), 0);
+    b = open_or_die(&c);
+    book_some(b, 5, NOON);
+    settle_books(b);
+    books_close(b, 5000000);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 5);
+    place_remove(&p);
+}
+
+/* Overwritten in place while it is open. */
+static void test_overwritten(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    book_some(b, 30, NOON);
+    settle_books(b);
+    int fd = open(p.db, O_WRONLY);
+    char junk[65536];
+    random_bytes(junk, sizeof junk);
+    assert_int_equal(pwrite(fd, junk, sizeof junk, 0), sizeof junk);
+    close(fd);
+    char wal[128];
+    snprintf(wal, sizeof wal, "%s-wal", p.db);
+    assert_int_equal(truncate(wal, 0), 0);
+    book_some(b, 5, NOON + 1000000);
+    settle_books(b);
+    books_close(b, 5000000);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 35);
+    place_remove(&p);
+}
+
+/* The store is away (a folder stands in its place) until the spool is full: what found room is booked later, what
+ * did not is counted. */
+static void test_bounded(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    c.segments_max = 8;
+    struct books *b = open_or_die(&c);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(p.db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    int booked = 0, lost = 0;
+    for (int i = 0; i < 20000 && lost == 0; i++) {
+        struct sample s;
+        sample_make(&s, &gen, NOON + (uint64_t)i * 1000);
+        if (!spool_begin(books_writer(b, 0), &s.r))
+            lost++;
+        else if (!spool_attempt(books_writer(b, 0), &s.r, &s.t))
+            lost++;
+        else if (!spool_end(books_writer(b, 0), &s.r))
+            lost++;
+        else
+            booked++;
+        if (i % 50 == 0) usleep(1000);
+    }
+    assert_int_equal(lost, 1);
+    struct books_status st;
+    books_status(b, &st);
+    assert_int_equal(st.lost, 1);
+    assert_false(st.spool_ok);
+    assert_true(st.segments <= 8);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    settle_books(b);
+    for (int i = 0; i < 5000 && !st.spool_ok; i++) {
+        usleep(1000);
+        books_status(b, &st);
+    }
+    assert_true(st.spool_ok && st.store_ok && st.error[0] == 0);
+    books_close(b, 5000000);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls WHERE error IS NULL"), booked);
+    place_remove(&p);
+}
+
+/* Left-over segments with damage: what is whole is booked, the damage is counted. */
+static void test_damaged(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(p.db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    book_some(b, 100, NOON);
+    assert_true(books_close(b, 1) >= 300); /* stays in the spool */
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    /* Writer 0: a byte in the middle of an event; writer 1: the file is cut short; one that is no segment. */
+    char cmd[1024];
+    snprintf(
+        cmd, sizeof cmd,
+        "cd %s && s=$(ls *-000-*1.seg) && printf '\\377' | dd of=$s bs=1 seek=5000 conv=notrunc status=none &&"
+        " s=$(ls *-001-*1.seg) && truncate -s 20000 $s && echo junk > ${s%%-*-*}-009-0000000001.seg",
+        p.spool);
+    assert_int_equal(system(cmd), 0);
+    b = open_or_die(&c);
+    settle_books(b);
+    struct books_status st;
+    books_status(b, &st);
+    books_close(b, 5000000);
+    int64_t rows = ask(&p, "SELECT count(*) FROM calls");
+    assert_true(st.corrupt >= 2);
+    assert_true(rows >= 50 + 10 && rows <= 100);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls WHERE error='cut'") + (int64_t)0, (int64_t)st.cut);
+    snprintf(cmd, sizeof cmd, "test \"$(ls %s | grep -c bad)\" = 1 && test \"$(ls %s | wc -l)\" = 1", p.spool,
+             p.spool);
+    assert_int_equal(system(cmd), 0);
+    place_remove(&p);
+}
+
+/* A file system without room (a small tmpfs, where we may mount one). */
+static void test_full(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    if (mount("tmpfs", p.dir, "tmpfs", 0, "size=3m") != 0) {
+        print_message("skipped: this user may not mount a tmpfs\n");
+        place_remove(&p);
+        skip();
+    }
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    int booked = 0, lost = 0;
+    for (int i = 0; i < 60000 && lost < 100; i++) {
+        struct sample s;
+        sample_make(&s, &gen, NOON + (uint64_t)i * 1000);
+        bool good = spool_begin(books_writer(b, 0), &s.r) && spool_attempt(books_writer(b, 0), &s.r, &s.t) &&
+                    spool_end(books_writer(b, 0), &s.r);
+        good ? booked++ : lost++;
+        if (i % 50 == 0) usleep(1000);
+    }
+    assert_int_equal(lost, 100);
+    struct books_status st = wait_store(b, false);
+    assert_false(st.spool_ok);
+    assert_true(st.error[0] && st.backlog_events > 0);
+    /* Room again: everything that was booked comes into the store. */
+    assert_int_equal(mount("tmpfs", p.dir, "tmpfs", MS_REMOUNT, "size=64m"), 0);
+    wait_store(b, true);
+    settle_books(b);
+    assert_int_equal(books_close(b, 5000000), 0);
+    int64_t whole = ask(&p, "SELECT count(*) FROM calls WHERE error IS NULL");
+    assert_int_equal(whole, booked);
+    umount(p.dir);
+    place_remove(&p);
+}
+
+/* The folder became read-only. */
+static void test_read_only(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    char store[96];
+    snprintf(store, sizeof store, "%s/store", p.dir);
+    assert_int_equal(mkdir(store, 0700), 0);
+    if (mount("tmpfs", store, "tmpfs", 0, "size=16m") != 0) {
+        print_message("skipped: this user may not mount a tmpfs\n");
+        place_remove(&p);
+        skip();
+    }
+    snprintf(p.db, sizeof p.db, "%.80s/dray.db", store);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    book_some(b, 10, NOON);
+    settle_books(b);
+    /* Not while files are open for writing: so the file system is made full instead by its owner. */
+    assert_int_equal(mount("tmpfs", store, "tmpfs", MS_REMOUNT, "size=100k"), -1);
+    books_close(b, 5000000);
+    assert_int_equal(mount("tmpfs", store, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
+    err e = {{0}};
+    assert_null(books_open(&c, &e)); /* said at the start, plainly */
+    assert_non_null(strstr(e.msg, "dray.db"));
+    umount(store);
+    place_remove(&p);
+}
+
+/* Clocks that jump back a year and forward ten: rows all the same. */
+static void test_clock(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    c.keep_calls_us = 400 * 86400000000ull; /* the old one is younger than that */
+    struct books *b = open_or_die(&c);
+    struct sample s;
+    uint64_t now = clock_wall_us(), year = 31536000000000ull;
+    const uint64_t at[] = {now, now - year, now + 10 * year, now, 0, UINT64_MAX / 2};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        sample_make(&s, &gen, at[i]);
+        book(books_writer(b, 0), &s);
+    }
+    settle_books(b);
+    books_close(b, 5000000);
+    assert_true(ask(&p, "SELECT count(*) FROM calls") >= 5); /* that of 1970 may have been kept long enough */
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM days"), 6);
+    place_remove(&p);
+}
+
+/* keep: the old go, the sums stay. */
+static void test_keep(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    uint64_t now = clock_wall_us(), day = 86400000000ull;
+    book_some(b, 1200, now - 20 * day);
+    settle_books(b);
+    book_some(b, 10, now);
+    books_close(b, 5000000);
+    c.keep_calls_us = 10 * day;
+    b = open_or_die(&c);
+    for (int i = 0; i < 10000 && ask(&p, "SELECT count(*) FROM call") > 10; i++) usleep(2000);
+    books_close(b, 5000000);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 10);
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM days"), 1210);
+    place_remove(&p);
+}
+
+/* A call that lasts while the spool turns over several times: its first events are kept in the store. */
+static void test_long_call(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    struct books *b = open_or_die(&c);
+    struct sample l;
+    sample_make(&l, &gen, NOON);
+    assert_true(spool_begin(books_writer(b, 0), &l.r));
+    for (int i = 0; i < 40; i++) {
+        for (int k = 0; k < 100; k++) {
+            struct sample s;
+            sample_make(&s, &gen, NOON + 1000 + (uint64_t)(i * 100 + k) * 1000);
+            book(books_writer(b, 0), &s);
+        }
+        settle_books(b);
+    }
+    struct books_status st;
+    books_status(b, &st);
+    assert_true(st.segments <= 3 * 2 + 6);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM open_call"), 1);
+    assert_true(spool_attempt(books_writer(b, 0), &l.r, &l.t));
+    assert_true(spool_end(books_writer(b, 0), &l.r));
+    assert_int_equal(books_close(b, 5000000), 0);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 4001);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM open_call"), 0);
+    place_remove(&p);
+}
+
+int main(void) {
+    uuid_gen_init(&gen);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_locked),      cmocka_unit_test(test_deleted),   cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_overwritten), cmocka_unit_test(test_bounded),   cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_full),        cmocka_unit_test(test_read_only), cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_keep),        cmocka_unit_test(test_long_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
