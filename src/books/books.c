@@ -137,10 +137,25 @@ static void close_store(struct books *b) {
     b->store = NULL;
 }
 
-/* Deleted or replaced under us, or never open: open what is there now and read the segments again. */
+/* Whether the file still begins as a database does; read through SQLite's own descriptor, because closing
+ * another one would drop its locks. */
+static bool still_database(sqlite3 *db) {
+    static const char magic[16] = "SQLite format 3";
+    char head[16];
+    sqlite3_file *f = NULL;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &f) != SQLITE_OK || !f || !f->pMethods)
+        return true;
+    int rc = f->pMethods->xRead(f, head, sizeof head, 0);
+    return rc == SQLITE_IOERR_SHORT_READ || (rc == SQLITE_OK && memcmp(head, magic, sizeof head) == 0);
+}
+
+/* Deleted, replaced or overwritten under us, or never open: open what is there now and read the segments
+ * again. */
 static bool check_store(struct books *b, err *e) {
     struct stat st;
-    if (b->store && stat(b->path, &st) == 0 && st.st_ino == b->inode) return true;
+    bool same = b->store && stat(b->path, &st) == 0 && st.st_ino == b->inode;
+    if (same && still_database(store_db(b->store))) return true;
+    if (same) put_aside(b);
     if (b->store) {
         log_event(LOG_ERROR, "ledger_replaced", log_z("ledger", b->path));
         close_store(b);

@@ -14,7 +14,7 @@
 
 enum {
     WALK_FIRST = 2000, /* rows walked before the rollups are asked */
-    CLOCK_ROWS = 256,   /* rows between looks at the clock */
+    CLOCK_ROWS = 256,  /* rows between looks at the clock */
     HOURS_MAX = 20000,
 };
 

@@ -43,8 +43,13 @@ static bool read_segment(struct rescue *r, struct segment *s, struct fold_place 
     struct event_head h;
     str payload;
     bool good = true;
-    /* To the end of the file, not of `committed`: after a power loss the head may be older than the events. */
-    while (good && segment_next(s, &at, s->size, true, &bad, &h, &payload)) {
+    /* Then on to the end of the file: after a power loss the head may be older than the events. What makes no
+     * sense there is the event that was being written. */
+    uint64_t torn = 0;
+    size_t committed = (size_t)atomic_load(&s->head->committed);
+    if (committed > s->size) committed = s->size;
+    while (good && (segment_next(s, &at, committed, true, &bad, &h, &payload) ||
+                    segment_next(s, &at, s->size, true, &torn, &h, &payload))) {
         take_event(&r->fold, &r->queue, NULL, place, at, &h, payload, at <= applied);
         if (r->queue.count >= BATCH_CALLS) good = write_batch(r, s->name, at);
     }

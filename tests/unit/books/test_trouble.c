@@ -126,6 +126,7 @@ static void test_overwritten(void **state) {
     char wal[128];
     snprintf(wal, sizeof wal, "%s-wal", p.db);
     assert_int_equal(truncate(wal, 0), 0);
+    usleep(1200000);
     book_some(b, 5, NOON + 1000000);
     settle_books(b);
     books_close(b, 5000000);
