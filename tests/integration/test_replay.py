@@ -66,22 +66,29 @@ class Record:
                 j = json.loads(text)
             except ValueError:
                 continue
-            u = isinstance(j, dict) and (j.get("usage") or (isinstance(j.get("response"), dict) and j["response"].get("usage")))
-            if isinstance(u, dict):
-                found = u
-        if not found or self.status >= 400:
-            return None
-        inp = found.get("prompt_tokens", found.get("input_tokens"))
-        out = found.get("completion_tokens", found.get("output_tokens")) or 0
-        details = found.get("completion_tokens_details") or found.get("output_tokens_details") or {}
-        reasoning = details.get("reasoning_tokens") or 0
-        if inp is None and self.api == "embeddings":
-            inp = found.get("total_tokens")
-        if inp is None:
-            return None
-        if reasoning and found.get("total_tokens") == inp + out + reasoning:
-            out += reasoning  # some providers do not count it as output; the ledger's output includes it
-        return inp, out, reasoning
+            holders = [j, j.get("response"), j.get("x_groq")] if isinstance(j, dict) else []
+            found = next((h["usage"] for h in holders if isinstance(h, dict) and isinstance(h.get("usage"), dict)), found)
+        return None if not found or self.status >= 400 else totals(found, self.api)
+
+
+def totals(u, api):
+    """What a usage object says, by its total where the parts are not all of it: some providers leave reasoning out of
+    the output (and Gemini's compatible endpoint out of everything but the total), Mistral audio out of the input."""
+    inp = u.get("prompt_tokens", u.get("input_tokens"))
+    out = u.get("completion_tokens", u.get("output_tokens")) or 0
+    reasoning = (u.get("completion_tokens_details") or u.get("output_tokens_details") or {}).get("reasoning_tokens") or 0
+    audio = (u.get("prompt_tokens_details") or {}).get("audio_tokens") or 0
+    if inp is None and api == "embeddings":
+        inp = u.get("total_tokens")
+    if inp is None:
+        return None
+    missing = (u.get("total_tokens") or 0) - inp - out
+    if missing > 0 and missing == audio:
+        inp += missing
+    elif missing > 0 and reasoning in (0, missing):
+        reasoning = missing
+        out += missing
+    return inp, out, reasoning
 
 
 def load():

@@ -199,7 +199,7 @@ class RouteCommand(unittest.TestCase):
 
     def test_bad_input(self):
         with tempfile.TemporaryDirectory() as d:
-            code, _, err = run_dray("route", "--json", stdin=b'{"model":"auto","messages":', cwd=d)
+            code, _, err = run_dray("route", "--json", stdin=b'{"model":"auto","messages":5}', cwd=d)
             self.assertEqual(code, 1)
             self.assertTrue(err)
 
