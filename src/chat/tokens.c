@@ -2,8 +2,8 @@
  *
  * A byte-pair tokenizer cuts text into words, numbers, runs of punctuation and of space before it
  * merges anything, so a run's class and length say most about how many tokens it becomes. Each
- * block of 64 bytes becomes one bit mask per class; where neighbouring classes differ a run ends and
- * its price is a table look-up. The last capital before small letters belongs to the word it begins.
+ * block of 64 bytes becomes one bit mask per class, and what its runs cost is counted in the masks.
+ * The last capital before small letters belongs to the word it begins.
  * Characters beyond ASCII are priced by their lead byte, which tells the script.
  *
  * Prices are thousandths of a token. Text behind the first TOKENS_EXACT_BYTES is sampled in windows,
@@ -16,33 +16,11 @@
 #include <emmintrin.h>
 #endif
 
-enum char_class { C_OTHER, C_LOWER, C_UPPER, C_DIGIT, C_SPACE, C_NEWLINE, C_PUNCT, C_HIGH, C_COUNT };
-enum { BLOCK = 64, SHORT = 16, WINDOW = 1024 };
+enum { BLOCK = 64, WINDOW = 1024 };
 
-/* ---- prices of a run of n, and of a character by its lead byte ---- */
+/* ---- prices, in thousandths of a token ---- */
 
-#define WORD(n) ((n) <= 4 ? 1070u : (n) <= 7 ? 950u : (n) <= 10 ? 1090u : 1820u + ((n)-10) * 80u)
-#define CAPITALS(n) ((n) == 1 ? 1070u : 1140u)
-#define DIGITS(n) (((n) + 2) / 3 * 1220u)
-#define SPACES(n) ((n) == 1 ? 0u : 410u)
-#define NEWLINES(n) (390u)
-#define PUNCT(n) (820u + ((n)-1) * 140u)
-#define FREE(n) (0u)
-
-#define ROW(F)                                                                                                    \
-    { 0, F(1), F(2), F(3), F(4), F(5), F(6), F(7), F(8), F(9), F(10), F(11), F(12), F(13), F(14), F(15) }
-static const uint16_t run_short[C_COUNT][SHORT] = {ROW(FREE),   ROW(WORD),     ROW(CAPITALS), ROW(DIGITS),
-                                                   ROW(SPACES), ROW(NEWLINES), ROW(PUNCT),    ROW(FREE)};
-
-static uint64_t run_long(unsigned cls, uint64_t n) {
-    switch (cls) {
-    case C_LOWER: return WORD(n);
-    case C_DIGIT: return DIGITS(n);
-    case C_PUNCT: return PUNCT(n);
-    default: return run_short[cls][SHORT - 1]; /* the same for every length */
-    }
-}
-
+/* Of a character beyond ASCII, by its lead byte, which tells the script. */
 static uint32_t lead_price(unsigned char c) {
     if (c < 0xC2) return 0;
     if (c >= 0xF0) return 2 * 1690;                /* emoji and rare scripts */
@@ -97,38 +75,59 @@ static inline void classify(const unsigned char *p, struct masks *m) {
 }
 #endif
 
-/* ---- runs ---- */
+/* ---- runs ----
+ *
+ * A run's price is a sum over its characters: each adds what the run costs more for having it. So no run is
+ * walked: from the mask of characters that go on with their run (`cont`) follow, by shifts, the masks of those
+ * that are second, third... in it, and their numbers are the price. Shifts reach back into the 64 bytes before. */
 
 struct runs {
     uint64_t price;
-    uint64_t length; /* of the run that is open */
-    unsigned cls;
+    /* of the 64 bytes before the block, the newest in the highest bit */
+    uint64_t lower, upper, digit, space, newline, punct; /* members of the class */
+    uint64_t lower_cont, upper_cont, digit_mark;
 };
 
-static inline uint64_t run_price(unsigned cls, uint64_t n) {
-    return n < SHORT ? run_short[cls][n] : run_long(cls, n);
+static inline unsigned ones(uint64_t v) {
+    v -= v >> 1 & 0x5555555555555555u;
+    v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
+    v = (v + (v >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    return (unsigned)(v * 0x0101010101010101u >> 56);
 }
 
-/* The class of each byte, as three planes of bits: class = plane[0] + 2 plane[1] + 4 plane[2]. */
-struct planes {
-    uint64_t bit[3];
-};
+/* The block's bits shifted by k, those of the bytes before following in. 0 < k < 64. */
+static inline uint64_t after(uint64_t bits, uint64_t before, unsigned k) { return bits << k | before >> (64 - k); }
+/* What `before` is to the next block, when this one has n bytes. */
+static inline uint64_t history(uint64_t bits, uint64_t before, unsigned n) {
+    return n == BLOCK ? bits : bits << (BLOCK - n) | before >> n;
+}
+static inline uint64_t continues(uint64_t m, uint64_t before) { return m & after(m, before, 1); }
 
-static inline struct planes planes_of(const struct masks *m, uint64_t lower, uint64_t upper) {
-    uint64_t punct = ~(lower | upper | m->digit | m->space | m->newline | m->high);
-    return (struct planes){{lower | m->digit | m->newline | m->high, upper | m->digit | punct | m->high,
-                            m->space | m->newline | punct | m->high}};
+/* Words: 1070 for up to 4 letters, 950 for up to 7, 1090 for up to 10, then 1820 and 80 for each beyond 10.
+ * `x` and `h` are the letters that go on with their word, here and before. */
+static inline uint64_t words(uint64_t m, uint64_t x, uint64_t h) {
+    uint64_t price = 1070u * ones(m & ~x);
+    /* s[k]: k letters in a row that go on, so at least the (k + 1)th of its word; t: the same of the bytes before
+     */
+    uint64_t s2 = x & after(x, h, 1), t2 = h & h << 1;
+    uint64_t s4 = s2 & after(s2, t2, 2), t4 = t2 & t2 << 2;
+    if (!s4) return price;
+    uint64_t s5 = s4 & after(x, h, 4);
+    uint64_t s7 = s4 & after(s4, t4, 3), s8 = s4 & after(s4, t4, 4);
+    price -= 120u * ones(s4 & ~s5);
+    if (!s7) return price;
+    uint64_t s10 = s8 & after(s2, t2, 8), s11 = s8 & after(s4, t4, 7);
+    price += 140u * ones(s7 & ~s8);
+    return s10 ? price + 730u * ones(s10 & ~s11) + 80u * ones(s10) : price;
 }
 
-static inline unsigned class_at(const struct planes *c, unsigned at) {
-    return (unsigned)((c->bit[0] >> at & 1) | (c->bit[1] >> at & 1) << 1 | (c->bit[2] >> at & 1) << 2);
-}
-
-/* Bits where the class differs from that of the byte before; `before` is the class before the block. */
-static inline uint64_t changes(const struct planes *c, unsigned before) {
-    uint64_t d = 0;
-    for (unsigned i = 0; i < 3; i++) d |= c->bit[i] ^ (c->bit[i] << 1 | (before >> i & 1));
-    return d;
+/* Numbers: 1220 for each three digits begun. `marks` are the digits that begin a three. */
+static inline uint64_t digit_marks(uint64_t m, uint64_t before, uint64_t marks_before) {
+    uint64_t x = continues(m, before), h = before & before << 1;
+    uint64_t three = x & after(x, h, 1) & after(x, h, 2);
+    uint64_t marks = m & ~x, more;
+    while ((more = (marks | (three & after(marks, marks_before, 3)))) != marks) marks = more;
+    return marks;
 }
 
 /* A block's first `n` bytes; `next` is the byte behind them, 0 at the end. */
@@ -138,21 +137,37 @@ static void block(struct runs *r, const unsigned char *p, unsigned n, unsigned c
     uint64_t valid = n == BLOCK ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
     uint64_t small_next = m.lower >> 1 | (uint64_t)(next >= 'a' && next <= 'z') << (n - 1);
     uint64_t begins = m.upper & small_next; /* capitals that begin a word, even behind small letters: fooBar */
-    struct planes c = planes_of(&m, m.lower | begins, m.upper & ~begins);
-    uint64_t cuts = (changes(&c, r->cls) | begins) & valid;
-    unsigned from = 0, cls = r->cls;
-    uint64_t price = 0, open = r->length;
-    for (; cuts; cuts &= cuts - 1) {
-        unsigned at = (unsigned)__builtin_ctzll(cuts);
-        price += run_price(cls, open + at - from);
-        open = 0;
-        cls = class_at(&c, at);
-        from = at;
+    uint64_t lower = (m.lower | begins) & valid, upper = m.upper & ~begins & valid;
+    uint64_t digit = m.digit & valid, space = m.space & valid, newline = m.newline & valid;
+    uint64_t punct = ~(m.lower | m.upper | m.digit | m.space | m.newline | m.high) & valid;
+    uint64_t cont = continues(lower, r->lower) & ~begins;
+    uint64_t price = words(lower, cont, r->lower_cont);
+    r->lower_cont = history(cont, r->lower_cont, n);
+    uint64_t spaces = continues(space, r->space);
+    price += 410u * ones(spaces & ~after(spaces, r->space & r->space << 1, 1));
+    if (upper) {
+        cont = continues(upper, r->upper);
+        price += 1070u * ones(upper & ~cont) + 70u * ones(cont & ~after(cont, r->upper_cont, 1));
+        r->upper_cont = history(cont, r->upper_cont, n);
+    } else {
+        r->upper_cont = history(0, r->upper_cont, n);
     }
-    r->length = open + n - from;
-    r->cls = cls;
+    uint64_t marks = digit ? digit_marks(digit, r->digit, r->digit_mark) : 0;
+    if (marks) price += 1220u * ones(marks);
+    if (newline) price += 390u * ones(newline & ~continues(newline, r->newline));
+    if (punct) {
+        cont = continues(punct, r->punct);
+        price += 820u * ones(punct & ~cont) + 140u * ones(cont);
+    }
+    for (uint64_t high = m.high & valid; high; high &= high - 1) price += lead_price(p[__builtin_ctzll(high)]);
     r->price += price;
-    for (uint64_t high = m.high & valid; high; high &= high - 1) r->price += lead_price(p[__builtin_ctzll(high)]);
+    r->lower = history(lower, r->lower, n);
+    r->upper = history(upper, r->upper, n);
+    r->digit = history(digit, r->digit, n);
+    r->digit_mark = history(marks, r->digit_mark, n);
+    r->space = history(space, r->space, n);
+    r->newline = history(newline, r->newline, n);
+    r->punct = history(punct, r->punct, n);
 }
 
 /* Price of plain text. */
@@ -244,33 +259,31 @@ static uint64_t price_of(str s, bool escaped) {
         runs_add_escaped(&r, s);
     else
         runs_add(&r, s.p, s.n);
-    return r.price + run_price(r.cls, r.length);
+    return r.price;
 }
 
 void tokens_add(struct token_estimate *t, str text, bool escaped) {
     t->chars += count_chars(text, escaped);
-    size_t left = t->looked < TOKENS_EXACT_BYTES ? TOKENS_EXACT_BYTES - t->looked : 0;
-    if (text.n <= left || text.n <= WINDOW) {
-        t->millitokens += price_of(text, escaped);
-        t->looked += (uint32_t)text.n;
-        return;
+    str close = str_take(text, TOKENS_EXACT_BYTES - t->looked), rest = str_skip(text, close.n);
+    if (close.n) t->millitokens += price_of(close, escaped);
+    t->looked += (uint32_t)close.n;
+    t->rest += rest.n;
+    while (rest.n > t->skip) {
+        str window = str_take(str_skip(rest, t->skip), WINDOW);
+        t->seen_millitokens += price_of(window, escaped);
+        t->seen += window.n;
+        rest = str_skip(rest, t->skip);
+        t->skip = WINDOW * TOKENS_SAMPLE;
     }
-    str head = str_take(text, left > WINDOW ? left : WINDOW), rest = str_skip(text, head.n);
-    t->millitokens += price_of(head, escaped);
-    t->looked = TOKENS_EXACT_BYTES;
-    uint64_t seen = 0, price = 0;
-    for (size_t at = 0; at < rest.n; at += (size_t)WINDOW * TOKENS_SAMPLE) {
-        str window = str_take(str_skip(rest, at), WINDOW);
-        price += price_of(window, escaped);
-        seen += window.n;
-    }
-    if (seen) t->millitokens += (uint64_t)((double)price * (double)rest.n / (double)seen);
+    t->skip -= (uint32_t)rest.n;
 }
 
 static uint32_t saturate(uint64_t v) { return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v; }
 
 uint32_t tokens_estimate(const struct token_estimate *t) {
-    return saturate(t->tokens + (t->millitokens + 500) / 1000);
+    uint64_t milli = t->millitokens;
+    if (t->seen) milli += (uint64_t)((double)t->seen_millitokens * (double)t->rest / (double)t->seen);
+    return saturate(t->tokens + (milli + 500) / 1000);
 }
 
 uint32_t tokens_chars(const struct token_estimate *t) { return saturate(t->chars); }

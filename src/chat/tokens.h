@@ -7,7 +7,8 @@
 #include "base/str.h"
 
 enum {
-    /* Bytes that are looked at closely per estimate; beyond them one window in TOKENS_SAMPLE. */
+    /* Bytes that are looked at closely per estimate, over all its texts; beyond them one window in
+     * TOKENS_SAMPLE, again over all texts, so that many short messages cost no more than one long one. */
     TOKENS_EXACT_BYTES = 16384,
     TOKENS_SAMPLE = 16,
 };
@@ -15,9 +16,12 @@ enum {
 /* Running counts over one or more texts. All zero to start. */
 struct token_estimate {
     uint64_t chars;       /* code points, exact; a malformed byte may count as none */
-    uint64_t millitokens; /* thousandths of a token, estimated */
+    uint64_t millitokens; /* thousandths of a token, estimated, of the bytes looked at closely */
     uint64_t tokens;      /* given as tokens, counted */
     uint32_t looked;      /* bytes looked at closely so far */
+    uint32_t skip;        /* bytes until the next window */
+    uint64_t rest;        /* bytes beyond those looked at closely */
+    uint64_t seen, seen_millitokens; /* of the rest: bytes in windows, and what they came to */
 };
 
 /* Adds a text; `escaped`: it is the inside of a JSON string, escapes count as what they stand for. */

@@ -102,9 +102,16 @@ static void test_sampling(void **state) {
     for (size_t i = 0; i < n; i++) text[i] = "several words of text, 1234 more; "[i % 34];
     struct token_estimate t = {0};
     tokens_add(&t, str_make(text, n), false);
-    double want = (double)slow(text, n), got = (double)t.millitokens;
+    double want = (double)slow(text, n), got = 1000.0 * tokens_estimate(&t);
     assert_true(got > want * 0.98 && got < want * 1.02);
     assert_int_equal(t.chars, n);
+    /* Many short texts are sampled like one long one. */
+    struct token_estimate many = {0};
+    for (size_t i = 0; i < n; i += 500) tokens_add(&many, str_make(text + i, n - i < 500 ? n - i : 500), false);
+    got = 1000.0 * tokens_estimate(&many);
+    assert_true(got > want * 0.98 && got < want * 1.02);
+    assert_true(many.seen + many.looked < n / 8);
+    assert_int_equal(many.chars, n);
     free(text);
 }
 
