@@ -1,6 +1,7 @@
 /* chat on real traffic: every recorded exchange goes through every other dialect and back; text, tool calls,
  * stop reason and usage must be what they were. */
 #include "chat/chat_int.h"
+#include "chat/eventstream.h"
 #include "recorded.h"
 
 #include <setjmp.h>
@@ -151,21 +152,47 @@ static void collect(void *ctx, const struct chat_event *ev) {
     chat_collect(ans, &copy);
 }
 
+/* A provider's stream, as SSE text or as frames. */
+struct source {
+    str rest;
+    bool frames;
+    struct eventstream es;
+};
+
+static struct source source_of(const struct recorded *r) {
+    struct source s = {.rest = r->body, .frames = r->eventstream};
+    eventstream_init(&s.es);
+    return s;
+}
+
+static bool source_next(struct source *s, arena *a, str *event, str *data) {
+    struct eventstream_frame f;
+    if (!s->frames) return recorded_event(&s->rest, a, event, data);
+    if (!eventstream_next(&s->es, &s->rest, &f)) {
+        assert_false(eventstream_cut(&s->es));
+        eventstream_free(&s->es);
+        return false;
+    }
+    *event = arena_str(a, f.event);
+    *data = arena_str(a, f.payload);
+    return true;
+}
+
 /* Reads a whole SSE text with a dialect's reader: the plain way, to compare with. */
-static bool read_stream(enum chat_dialect d, const struct chat_ops *ops, str text, struct chat_answer *ans,
-                        arena *a) {
+static bool read_stream(enum chat_dialect d, struct source from, struct chat_answer *ans, arena *a) {
+    const struct chat_ops *ops = chat_ops_of(d);
     struct chat_reader rd = {.ops = ops, .a = a, .scratch = a, .put = collect, .ctx = ans, .block = -1};
     str event, data;
     jval root;
     *ans = (struct chat_answer){.a = a};
-    while (recorded_event(&text, a, &event, &data)) {
+    while (source_next(&from, a, &event, &data)) {
         if (str_eq(str_trim(data), STR("[DONE]"))) {
             rd.ended = true;
             continue;
         }
         if (!json_check(data, &root, NULL, NULL) || !ops->read_event(&rd, event, root)) return false;
     }
-    if (d == CHAT_OPENAI || d == CHAT_GEMINI) {
+    if (d == CHAT_OPENAI || d == CHAT_GEMINI || d == CHAT_BEDROCK) {
         chat_put_usage(&rd);
         ans->done = rd.ended;
     }
@@ -176,13 +203,14 @@ static bool read_stream(enum chat_dialect d, const struct chat_ops *ops, str tex
     return true;
 }
 
-static void translate(enum chat_dialect from, enum chat_dialect to, str body, buf *out, arena *a, bool *failed) {
+static void translate(enum chat_dialect from, enum chat_dialect to, struct source body, buf *out, arena *a,
+                      bool *failed) {
     struct chat_request rq = {.include_usage = true};
     struct chat_stream *s = chat_stream_new(from, to, &rq, STR("m"), 9, 1, a);
     str event, data;
     arena scratch;
     arena_init(&scratch, 4096, 1 << 26);
-    while (recorded_event(&body, a, &event, &data)) {
+    while (source_next(&body, a, &event, &data)) {
         buf one;
         buf_init(&one, 1 << 26);
         chat_stream_event(s, event, data, &scratch, &one);
@@ -198,7 +226,7 @@ static void translate(enum chat_dialect from, enum chat_dialect to, str body, bu
 
 static void check_stream(const struct recorded *r, enum chat_dialect from, struct counts *c, arena *a) {
     struct chat_answer want, got;
-    if (!chat_ops_of(from) || !read_stream(from, chat_ops_of(from), r->body, &want, a)) {
+    if (!chat_ops_of(from) || !read_stream(from, source_of(r), &want, a)) {
         c->unread++;
         return;
     }
@@ -210,8 +238,8 @@ static void check_stream(const struct recorded *r, enum chat_dialect from, struc
         buf out;
         bool failed;
         buf_init(&out, 1 << 26);
-        translate(from, to, r->body, &out, a, &failed);
-        bool read = read_stream(to, chat_ops_of(to), buf_view(&out), &got, a);
+        translate(from, to, source_of(r), &out, a, &failed);
+        bool read = read_stream(to, (struct source){.rest = buf_view(&out)}, &got, a);
         if (want.failed || !want.done) {
             c->in_band++;
             if (!failed || !got.failed) judge(c, from, to, r, "stream", "errors");
@@ -307,9 +335,9 @@ static void each(void *ctx, const struct recorded *r) {
         chat_error_read(from, r->status, r->body, &e, &a);
         assert_true(e.message.n > 0 && e.status == r->status);
         c->errors++;
-    } else if (r->sse) {
+    } else if (r->sse || r->eventstream) {
         check_stream(r, from, c, &a);
-    } else if (!r->eventstream) {
+    } else {
         check_answer(r, from, c, &a);
     }
     arena_free(&a);
