@@ -119,6 +119,20 @@ void jw_parts_text(jw *w, const struct chat_part *parts) {
 
 /* ---- members ---- */
 
+void chat_pick(jval object, const str names[], jval out[], size_t n) {
+    str key;
+    bool esc;
+    jval v;
+    for (size_t i = 0; i < n; i++) out[i] = (jval){.type = J_NONE};
+    if (object.type != J_OBJECT) return;
+    for (jiter it = json_iter(object); json_next(&it, &key, &esc, &v);)
+        for (size_t i = 0; i < n; i++)
+            if (out[i].type == J_NONE && json_key_eq(key, esc, names[i])) {
+                out[i] = v;
+                break;
+            }
+}
+
 static const struct chat_member *member_of(const struct chat_member *table, size_t n, str key, bool esc) {
     for (size_t i = 0; i < n; i++)
         if (json_key_eq(key, esc, table[i].name)) return &table[i];

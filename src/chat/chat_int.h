@@ -30,6 +30,9 @@ void jw_knull(jw *w, const char *key);
 /* Whether a value is there and not null. */
 static inline bool jv_has(jval v) { return v.type != J_NONE && v.type != J_NULL; }
 
+/* Several members of an object in one pass: out[i] is the first member called names[i], or J_NONE. */
+void chat_pick(jval object, const str names[], jval out[], size_t n);
+
 /* What a reader does with a top-level member; NULL `read`: known, cannot change the answer, left out. */
 struct chat_member {
     str name;

@@ -48,8 +48,27 @@ static const char *finish_word(uint8_t finish) {
 
 /* ---- usage ---- */
 
-static int64_t count(jval meta, const char *key, struct usage *u) {
-    jval v = json_get(meta, str_from(key));
+enum {
+    U_PROMPT,
+    U_TOOLS,
+    U_CACHED,
+    U_THOUGHTS,
+    U_MADE,
+    U_LIVE,
+    U_TOTAL,
+    U_COUNTS,
+    U_IN = U_COUNTS,
+    U_OUT,
+    U_CACHE,
+    U_MEMBERS
+};
+static const str usage_names[U_MEMBERS] = {
+    STR_INIT("promptTokenCount"),   STR_INIT("toolUsePromptTokenCount"), STR_INIT("cachedContentTokenCount"),
+    STR_INIT("thoughtsTokenCount"), STR_INIT("candidatesTokenCount"),    STR_INIT("responseTokenCount"),
+    STR_INIT("totalTokenCount"),    STR_INIT("promptTokensDetails"),     STR_INIT("candidatesTokensDetails"),
+    STR_INIT("cacheTokensDetails")};
+
+static int64_t count(jval v, struct usage *u) {
     int64_t n = 0;
     if (!jv_has(v)) return 0;
     if (json_i64(v, &n) && n >= 0) return n;
@@ -57,14 +76,23 @@ static int64_t count(jval meta, const char *key, struct usage *u) {
     return 0;
 }
 
-static int64_t of_modality(jval details, const char *modality) {
-    jval d;
-    int64_t n = 0, sum = 0;
-    for (jiter it = json_iter(details); details.type == J_ARRAY && json_item(&it, &d);)
-        if (json_is(json_get(d, STR("modality")), str_from(modality)) &&
-            json_i64(json_get(d, STR("tokenCount")), &n) && n > 0)
-            sum += n;
-    return sum;
+/* Audio and image tokens of a list of modalities. */
+struct modalities {
+    int64_t audio, image;
+};
+
+static struct modalities of_modality(jval details) {
+    static const str names[] = {STR_INIT("modality"), STR_INIT("tokenCount")};
+    struct modalities m = {0, 0};
+    jval d, f[2];
+    int64_t n;
+    for (jiter it = json_iter(details); details.type == J_ARRAY && json_item(&it, &d);) {
+        chat_pick(d, names, f, 2);
+        if (!json_i64(f[1], &n) || n < 0) continue;
+        if (json_is(f[0], STR("AUDIO"))) m.audio += n;
+        if (json_is(f[0], STR("IMAGE"))) m.image += n;
+    }
+    return m;
 }
 
 static int64_t take(int64_t n, int64_t *left) {
@@ -75,33 +103,29 @@ static int64_t take(int64_t n, int64_t *left) {
 
 bool gemini_usage(jval meta, struct usage *out) {
     struct usage u = {.service_tier = out->service_tier, .source = TOKENS_PROVIDER};
+    jval f[U_MEMBERS];
+    int64_t n[U_COUNTS];
     if (meta.type != J_OBJECT) return false;
-    int64_t prompt = count(meta, "promptTokenCount", &u), tools = count(meta, "toolUsePromptTokenCount", &u);
-    int64_t cached = count(meta, "cachedContentTokenCount", &u), thoughts = count(meta, "thoughtsTokenCount", &u);
-    int64_t made = count(meta, "candidatesTokenCount", &u), total = count(meta, "totalTokenCount", &u);
-    if (!made) made = count(meta, "responseTokenCount", &u); /* live sessions' name */
-    jval in = json_get(meta, STR("promptTokensDetails")), out_d = json_get(meta, STR("candidatesTokensDetails"));
-    jval cache = json_get(meta, STR("cacheTokensDetails"));
-    if (total && total != prompt + tools + made + thoughts) u.suspect = true;
-    if (cached > prompt) {
+    chat_pick(meta, usage_names, f, U_MEMBERS);
+    for (unsigned i = 0; i < U_COUNTS; i++) n[i] = count(f[i], &u);
+    if (!n[U_MADE]) n[U_MADE] = n[U_LIVE]; /* live sessions' name */
+    struct modalities in = of_modality(f[U_IN]), made = of_modality(f[U_OUT]), cache = of_modality(f[U_CACHE]);
+    if (n[U_TOTAL] && n[U_TOTAL] != n[U_PROMPT] + n[U_TOOLS] + n[U_MADE] + n[U_THOUGHTS]) u.suspect = true;
+    if (n[U_CACHED] > n[U_PROMPT]) {
         u.suspect = true;
-        cached = 0; /* no discount on contradictory evidence */
+        n[U_CACHED] = 0; /* no discount on contradictory evidence */
     }
-    int64_t left = prompt + tools, cached_left = cached, audio = of_modality(in, "AUDIO"),
-            image = of_modality(in, "IMAGE");
-    u.units[USAGE_CACHED_AUDIO] = take(of_modality(cache, "AUDIO"), &cached_left);
+    int64_t left = n[U_PROMPT] + n[U_TOOLS] - n[U_CACHED], cached_left = n[U_CACHED];
+    u.units[USAGE_CACHED_AUDIO] = take(cache.audio, &cached_left);
     u.units[USAGE_CACHED_INPUT] = cached_left;
-    left -= cached;
-    audio -= audio > u.units[USAGE_CACHED_AUDIO] ? u.units[USAGE_CACHED_AUDIO] : audio;
-    image -= of_modality(cache, "IMAGE") < image ? of_modality(cache, "IMAGE") : image;
-    u.units[USAGE_INPUT_AUDIO] = take(audio, &left);
-    u.units[USAGE_INPUT_IMAGE] = take(image, &left);
+    u.units[USAGE_INPUT_AUDIO] = take(in.audio > cache.audio ? in.audio - cache.audio : 0, &left);
+    u.units[USAGE_INPUT_IMAGE] = take(in.image > cache.image ? in.image - cache.image : 0, &left);
     u.units[USAGE_INPUT] = left;
-    left = made;
-    u.units[USAGE_OUTPUT_AUDIO] = take(of_modality(out_d, "AUDIO"), &left);
-    u.units[USAGE_OUTPUT_IMAGE] = take(of_modality(out_d, "IMAGE"), &left);
+    left = n[U_MADE];
+    u.units[USAGE_OUTPUT_AUDIO] = take(made.audio, &left);
+    u.units[USAGE_OUTPUT_IMAGE] = take(made.image, &left);
     u.units[USAGE_OUTPUT] = left;
-    u.units[USAGE_REASONING] = thoughts;
+    u.units[USAGE_REASONING] = n[U_THOUGHTS];
     u.units[USAGE_SEARCH] = out->units[USAGE_SEARCH];
     *out = u;
     return true;
@@ -131,51 +155,61 @@ static void read_call(struct chat_reader *r, unsigned choice, jval call, jtext s
 }
 
 static void read_part(struct chat_reader *r, unsigned choice, jval v) {
-    jval text = json_get(v, STR("text")), call = json_get(v, STR("functionCall")),
-         media = json_get(v, STR("inlineData"));
-    if (call.type == J_OBJECT) {
-        read_call(r, choice, call, jt(json_get(v, STR("thoughtSignature"))));
-    } else if (text.type == J_STRING) {
-        chat_put_text(r, json_true(json_get(v, STR("thought"))) ? CE_THINKING : CE_TEXT, choice, jt(text));
-    } else if (media.type == J_OBJECT) {
-        struct chat_part p = {.mime = jt(json_get(media, STR("mimeType"))),
-                              .data = jt(json_get(media, STR("data")))};
+    enum { TEXT, CALL, MEDIA, THOUGHT, SIGNATURE, COUNT };
+    static const str names[COUNT] = {STR_INIT("text"), STR_INIT("functionCall"), STR_INIT("inlineData"),
+                                     STR_INIT("thought"), STR_INIT("thoughtSignature")};
+    jval f[COUNT];
+    chat_pick(v, names, f, COUNT);
+    if (f[CALL].type == J_OBJECT) {
+        read_call(r, choice, f[CALL], jt(f[SIGNATURE]));
+    } else if (f[TEXT].type == J_STRING) {
+        chat_put_text(r, json_true(f[THOUGHT]) ? CE_THINKING : CE_TEXT, choice, jt(f[TEXT]));
+    } else if (f[MEDIA].type == J_OBJECT) {
+        struct chat_part p = {.mime = jt(json_get(f[MEDIA], STR("mimeType"))),
+                              .data = jt(json_get(f[MEDIA], STR("data")))};
         p.type = str_starts(p.mime.raw, STR("image"))   ? PART_IMAGE
                  : str_starts(p.mime.raw, STR("audio")) ? PART_AUDIO
                                                         : PART_FILE;
-        if (choice < CHAT_CHOICES_MAX)
-            chat_put(r, (struct chat_event){.type = CE_MEDIA, .choice = (uint16_t)choice, .part = &p});
+        chat_put(r, (struct chat_event){.type = CE_MEDIA, .choice = (uint16_t)choice, .part = &p});
     }
 }
 
-static void count_searches(struct chat_reader *r, jval candidate) {
-    jval queries = json_path(candidate, "groundingMetadata", "webSearchQueries", NULL), q;
+static void count_searches(struct chat_reader *r, jval grounding) {
+    jval queries = json_get(grounding, STR("webSearchQueries")), q;
     int64_t n = 0;
     for (jiter it = json_iter(queries); queries.type == J_ARRAY && json_item(&it, &q);) n++;
     if (n) r->usage.units[USAGE_SEARCH] = n;
 }
 
 static void read_candidate(struct chat_reader *r, jval c) {
+    enum { CONTENT, INDEX, FINISH, GROUNDING, COUNT };
+    static const str names[COUNT] = {STR_INIT("content"), STR_INIT("index"), STR_INIT("finishReason"),
+                                     STR_INIT("groundingMetadata")};
+    jval f[COUNT], part;
     int64_t index = 0;
-    jval parts = json_path(c, "content", "parts", NULL), part;
-    json_i64(json_get(c, STR("index")), &index);
+    chat_pick(c, names, f, COUNT);
+    json_i64(f[INDEX], &index);
     if (index < 0 || index >= CHAT_CHOICES_MAX) return;
+    jval parts = json_get(f[CONTENT], STR("parts"));
     for (jiter it = json_iter(parts); parts.type == J_ARRAY && json_item(&it, &part);)
         read_part(r, (unsigned)index, part);
-    count_searches(r, c);
-    enum finish f = finish_of(json_get(c, STR("finishReason")));
-    if (f == FINISH_NONE) return;
-    chat_put_finish(r, (unsigned)index, f, JT_NONE);
+    count_searches(r, f[GROUNDING]);
+    enum finish finish = finish_of(f[FINISH]);
+    if (finish == FINISH_NONE) return;
+    chat_put_finish(r, (unsigned)index, finish, JT_NONE);
     if (index == 0) r->ended = true;
 }
 
-static bool read_chunk(struct chat_reader *r, jval root) {
-    jval candidates = json_get(root, STR("candidates")),
-         blocked = json_path(root, "promptFeedback", "blockReason", NULL), c;
-    jval meta = json_get(root, STR("usageMetadata"));
-    if (candidates.type != J_ARRAY && !jv_has(blocked) && meta.type != J_OBJECT) return false;
-    gemini_usage(meta, &r->usage);
-    chat_put_start(r, jt(json_get(root, STR("responseId"))), jt(json_get(root, STR("modelVersion"))));
+enum { R_CANDIDATES, R_FEEDBACK, R_USAGE, R_ID, R_MODEL, R_ERROR, R_MEMBERS };
+static const str root_names[R_MEMBERS] = {STR_INIT("candidates"),    STR_INIT("promptFeedback"),
+                                          STR_INIT("usageMetadata"), STR_INIT("responseId"),
+                                          STR_INIT("modelVersion"),  STR_INIT("error")};
+
+static bool read_chunk(struct chat_reader *r, const jval root[R_MEMBERS]) {
+    jval blocked = json_get(root[R_FEEDBACK], STR("blockReason")), c, candidates = root[R_CANDIDATES];
+    if (candidates.type != J_ARRAY && !jv_has(blocked) && root[R_USAGE].type != J_OBJECT) return false;
+    gemini_usage(root[R_USAGE], &r->usage);
+    chat_put_start(r, jt(root[R_ID]), jt(root[R_MODEL]));
     for (jiter it = json_iter(candidates); candidates.type == J_ARRAY && json_item(&it, &c);) read_candidate(r, c);
     if (jv_has(blocked) && !r->ended) {
         chat_put_finish(r, 0, FINISH_FILTER, JT_NONE);
@@ -184,7 +218,9 @@ static bool read_chunk(struct chat_reader *r, jval root) {
     return true;
 }
 
-static bool read_answer(struct chat_reader *r, jval root) {
+static bool read_answer(struct chat_reader *r, jval object) {
+    jval root[R_MEMBERS];
+    chat_pick(object, root_names, root, R_MEMBERS);
     if (!read_chunk(r, root)) return false;
     if (!r->ended) chat_put_finish(r, 0, FINISH_OTHER, JT_NONE);
     chat_put_usage(r);
@@ -214,11 +250,13 @@ static void read_error(struct chat_error *e, jval root, arena *a) {
     }
 }
 
-static bool read_event(struct chat_reader *r, str event, jval root) {
+static bool read_event(struct chat_reader *r, str event, jval object) {
+    jval root[R_MEMBERS];
     (void)event;
-    if (json_get(root, STR("error")).type == J_OBJECT) {
+    chat_pick(object, root_names, root, R_MEMBERS);
+    if (root[R_ERROR].type == J_OBJECT) {
         struct chat_error e = {.retry_ms = -1};
-        read_error(&e, root, r->scratch);
+        read_error(&e, object, r->scratch);
         chat_put_error(r, &e);
         return true;
     }

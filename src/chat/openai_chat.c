@@ -101,63 +101,72 @@ static void read_whole_call(struct chat_reader *r, unsigned choice, jval call, j
     end_call(r, choice, n);
 }
 
-static void read_message_text(struct chat_reader *r, unsigned choice, jval m) {
-    jval thought = json_get(m, STR("reasoning_content"));
-    if (thought.type != J_STRING || !thought.raw.n) thought = json_get(m, STR("reasoning"));
+/* The members of a message or delta that are read; the order of `message_names`. */
+enum { M_CONTENT, M_REASONING_CONTENT, M_REASONING, M_DETAILS, M_REFUSAL, M_IMAGES, M_CALLS, M_FUNCTION, M_COUNT };
+static const str message_names[M_COUNT] = {STR_INIT("content"),    STR_INIT("reasoning_content"),
+                                           STR_INIT("reasoning"),  STR_INIT("reasoning_details"),
+                                           STR_INIT("refusal"),    STR_INIT("images"),
+                                           STR_INIT("tool_calls"), STR_INIT("function_call")};
+
+static void read_message_text(struct chat_reader *r, unsigned choice, const jval m[M_COUNT]) {
+    jval thought = m[M_REASONING_CONTENT];
+    if (thought.type != J_STRING || !thought.raw.n) thought = m[M_REASONING];
     read_text(r, CE_THINKING, choice, thought);
-    read_signature(r, choice, json_get(m, STR("reasoning_details")));
-    read_content(r, choice, json_get(m, STR("content")));
-    read_text(r, CE_REFUSAL, choice, json_get(m, STR("refusal")));
-    read_images(r, choice, json_get(m, STR("images")));
+    read_signature(r, choice, m[M_DETAILS]);
+    read_content(r, choice, m[M_CONTENT]);
+    read_text(r, CE_REFUSAL, choice, m[M_REFUSAL]);
+    read_images(r, choice, m[M_IMAGES]);
 }
 
-static unsigned choice_index(jval choice) {
+enum { C_INDEX, C_MESSAGE, C_DELTA, C_FINISH, C_TEXT, C_LOGPROBS, C_MEMBERS };
+static const str choice_names[C_MEMBERS] = {STR_INIT("index"),         STR_INIT("message"), STR_INIT("delta"),
+                                            STR_INIT("finish_reason"), STR_INIT("text"),    STR_INIT("logprobs")};
+
+static unsigned choice_index(jval index) {
     int64_t i = 0;
-    json_i64(json_get(choice, STR("index")), &i);
+    json_i64(index, &i);
     return i >= 0 && i < CHAT_CHOICES_MAX ? (unsigned)i : CHAT_CHOICES_MAX;
 }
 
-static void read_logprobs(struct chat_reader *r, unsigned choice, jval choice_value) {
-    jval v = json_get(choice_value, STR("logprobs"));
-    if (v.type == J_OBJECT && choice < CHAT_CHOICES_MAX)
+static void read_logprobs(struct chat_reader *r, unsigned choice, jval v) {
+    if (v.type == J_OBJECT)
         chat_put(r, (struct chat_event){.type = CE_LOGPROBS, .choice = (uint16_t)choice, .json = v.raw});
 }
 
-static void take_usage(struct chat_reader *r, jval root) {
-    jval u = json_get(root, STR("usage"));
-    if (u.type != J_OBJECT) u = json_path(root, "x_groq", "usage", NULL);
-    openai_usage(u, &r->usage);
-}
+enum { R_ID, R_MODEL, R_CHOICES, R_USAGE, R_GROQ, R_ERROR, R_MEMBERS };
+static const str root_names[R_MEMBERS] = {STR_INIT("id"),    STR_INIT("model"),  STR_INIT("choices"),
+                                          STR_INIT("usage"), STR_INIT("x_groq"), STR_INIT("error")};
 
-static bool read_in_band_error(struct chat_reader *r, jval root) {
-    jval error = json_get(root, STR("error"));
-    if (error.type != J_OBJECT && error.type != J_STRING) return false;
-    struct chat_error e = {.status = 0, .retry_ms = -1};
-    openai_read_error(&e, root, r->scratch);
-    chat_put_error(r, &e);
-    return true;
+static void take_usage(struct chat_reader *r, const jval root[R_MEMBERS]) {
+    jval u = root[R_USAGE];
+    if (u.type != J_OBJECT) u = json_get(root[R_GROQ], STR("usage"));
+    openai_usage(u, &r->usage);
 }
 
 /* ---- reading: whole ---- */
 
-static bool read_answer(struct chat_reader *r, jval root) {
-    jval choices = json_get(root, STR("choices")), c, call;
-    if (choices.type != J_ARRAY) return false;
+static void read_whole_choice(struct chat_reader *r, jval choice) {
+    jval c[C_MEMBERS], m[M_COUNT], call;
+    chat_pick(choice, choice_names, c, C_MEMBERS);
+    chat_pick(c[C_MESSAGE], message_names, m, M_COUNT);
+    unsigned i = choice_index(c[C_INDEX]);
+    if (i >= CHAT_CHOICES_MAX) return;
+    read_text(r, CE_TEXT, i, c[C_TEXT]); /* legacy completions */
+    read_message_text(r, i, m);
+    for (jiter it = json_iter(m[M_CALLS]); m[M_CALLS].type == J_ARRAY && json_item(&it, &call);)
+        read_whole_call(r, i, call, json_get(call, STR("function")));
+    if (m[M_FUNCTION].type == J_OBJECT) read_whole_call(r, i, m[M_FUNCTION], m[M_FUNCTION]);
+    read_logprobs(r, i, c[C_LOGPROBS]);
+    chat_put_finish(r, i, openai_finish(c[C_FINISH]), JT_NONE);
+}
+
+static bool read_answer(struct chat_reader *r, jval object) {
+    jval root[R_MEMBERS], c;
+    chat_pick(object, root_names, root, R_MEMBERS);
+    if (root[R_CHOICES].type != J_ARRAY) return false;
     take_usage(r, root);
-    chat_put_start(r, jt(json_get(root, STR("id"))), jt(json_get(root, STR("model"))));
-    for (jiter it = json_iter(choices); json_item(&it, &c);) {
-        unsigned i = choice_index(c);
-        jval m = json_get(c, STR("message")), calls = json_get(m, STR("tool_calls")),
-             legacy = json_get(m, STR("function_call"));
-        if (i >= CHAT_CHOICES_MAX) continue;
-        read_text(r, CE_TEXT, i, json_get(c, STR("text"))); /* legacy completions */
-        read_message_text(r, i, m);
-        for (jiter in = json_iter(calls); calls.type == J_ARRAY && json_item(&in, &call);)
-            read_whole_call(r, i, call, json_get(call, STR("function")));
-        if (legacy.type == J_OBJECT) read_whole_call(r, i, legacy, legacy);
-        read_logprobs(r, i, c);
-        chat_put_finish(r, i, openai_finish(json_get(c, STR("finish_reason"))), JT_NONE);
-    }
+    chat_put_start(r, jt(root[R_ID]), jt(root[R_MODEL]));
+    for (jiter it = json_iter(root[R_CHOICES]); json_item(&it, &c);) read_whole_choice(r, c);
     chat_put_usage(r);
     chat_put(r, (struct chat_event){.type = CE_END});
     return true;
@@ -189,30 +198,37 @@ static void read_legacy_delta(struct chat_reader *r, unsigned choice, jval f) {
     if (r->calls[choice]) put_arguments(r, choice, r->calls[choice] - 1, json_get(f, STR("arguments")));
 }
 
-static void read_choice(struct chat_reader *r, jval c) {
-    unsigned i = choice_index(c);
-    jval d = json_get(c, STR("delta")), calls = json_get(d, STR("tool_calls")), call,
-         reason = json_get(c, STR("finish_reason"));
+static void read_choice(struct chat_reader *r, jval choice) {
+    jval c[C_MEMBERS], d[M_COUNT], call;
+    chat_pick(choice, choice_names, c, C_MEMBERS);
+    chat_pick(c[C_DELTA], message_names, d, M_COUNT);
+    unsigned i = choice_index(c[C_INDEX]);
     if (i >= CHAT_CHOICES_MAX) return;
-    read_text(r, CE_TEXT, i, json_get(c, STR("text")));
+    read_text(r, CE_TEXT, i, c[C_TEXT]);
     read_message_text(r, i, d);
-    for (jiter it = json_iter(calls); calls.type == J_ARRAY && json_item(&it, &call);) read_call_delta(r, i, call);
-    if (json_get(d, STR("function_call")).type == J_OBJECT)
-        read_legacy_delta(r, i, json_get(d, STR("function_call")));
-    read_logprobs(r, i, c);
-    if (reason.type != J_STRING) return;
+    for (jiter it = json_iter(d[M_CALLS]); d[M_CALLS].type == J_ARRAY && json_item(&it, &call);)
+        read_call_delta(r, i, call);
+    if (d[M_FUNCTION].type == J_OBJECT) read_legacy_delta(r, i, d[M_FUNCTION]);
+    read_logprobs(r, i, c[C_LOGPROBS]);
+    if (c[C_FINISH].type != J_STRING) return;
     for (int k = 0; k < r->calls[i]; k++) end_call(r, i, k);
-    chat_put_finish(r, i, openai_finish(reason), JT_NONE);
+    chat_put_finish(r, i, openai_finish(c[C_FINISH]), JT_NONE);
 }
 
-static bool read_event(struct chat_reader *r, str event, jval root) {
-    jval choices = json_get(root, STR("choices")), c;
+static bool read_event(struct chat_reader *r, str event, jval object) {
+    jval root[R_MEMBERS], c;
     (void)event;
-    if (read_in_band_error(r, root)) return true;
+    chat_pick(object, root_names, root, R_MEMBERS);
+    if (root[R_ERROR].type == J_OBJECT || root[R_ERROR].type == J_STRING) {
+        struct chat_error e = {.status = 0, .retry_ms = -1};
+        openai_read_error(&e, object, r->scratch);
+        chat_put_error(r, &e);
+        return true;
+    }
     take_usage(r, root);
-    if (choices.type != J_ARRAY) return true; /* unknown events are nobody's business */
-    chat_put_start(r, jt(json_get(root, STR("id"))), jt(json_get(root, STR("model"))));
-    for (jiter it = json_iter(choices); json_item(&it, &c);) read_choice(r, c);
+    if (root[R_CHOICES].type != J_ARRAY) return true; /* unknown events are nobody's business */
+    chat_put_start(r, jt(root[R_ID]), jt(root[R_MODEL]));
+    for (jiter it = json_iter(root[R_CHOICES]); json_item(&it, &c);) read_choice(r, c);
     return true;
 }
 
