@@ -15,7 +15,9 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "catalog/catalog.h"
+#include "facts/facts.h"
 #include "facts/finish.h"
+#include "facts/prompt.h"
 
 enum {
     CHAT_TOOLS_MAX = 1024, /* tools offered by a request */
@@ -245,6 +247,9 @@ struct chat_target {
  * `stream` likewise. False with a sentence and the parameter's name. */
 bool chat_request_read(enum chat_dialect d, str body, str model, bool stream, struct chat_request *r, arena *a,
                        str *param, err *e);
+/* Facts and prompt spans of a request that was read: what openai_facts says of that dialect. */
+void chat_facts(const struct chat_request *r, struct facts *f, struct prompt *p);
+
 enum chat_translation { TRANSLATION_STRICT, TRANSLATION_WARN, TRANSLATION_DROP };
 /* Writes it for a target. `acc` gets all that is not carried, the reader's losses included. In strict
  * mode false, with `param` and a sentence, when a loss has meaning. */

@@ -2,94 +2,27 @@
  *
  * Chat (messages), Responses (instructions, input items), completions (prompt), embeddings and
  * moderations (input), rerank (query, documents): the shapes differ by a level of nesting only, so one
- * walker takes them all. Spans point into the body; nothing is unescaped or copied. */
-#include "base/hash.h"
+ * walker takes them all. What is found goes to the walk (walk.h). */
 #include "chat/openai.h"
-#include "chat/tokens.h"
-
-enum role { ROLE_USER, ROLE_SYSTEM, ROLE_ASSISTANT, ROLE_TOOL };
-
-enum {
-    RING = 32,               /* the newest text parts, from which history is taken at the end */
-    SYSTEM_HASH_BYTES = 4096 /* of each system part that its fingerprint reads */
-};
-
-struct walk {
-    struct facts *f;
-    struct prompt *p;
-    struct token_estimate tokens;
-    struct {
-        struct prompt_part part;
-        uint32_t turn;
-    } ring[RING];
-    uint32_t ring_count; /* all parts ever put; the newest RING are there */
-    uint32_t turn;       /* number of the newest user turn */
-    enum role last;
-};
-
-static void one_more(uint16_t *n) {
-    if (*n < UINT16_MAX) ++*n;
-}
-
-/* ---- text ---- */
-
-static void system_hash(struct facts *f, jval text) {
-    f->system_hash =
-        f->system_hash * 0x9E3779B97F4A7C15u ^ fingerprint(str_take(text.raw, SYSTEM_HASH_BYTES)) ^ text.raw.n;
-}
-
-static void add_text(struct walk *w, enum role role, jval text) {
-    struct prompt *p = w->p;
-    if (text.type != J_STRING || !text.raw.n) return;
-    tokens_add(&w->tokens, text.raw, text.esc);
-    struct prompt_part part = {text.raw, text.esc, role == ROLE_ASSISTANT};
-    if (role == ROLE_SYSTEM) {
-        system_hash(w->f, text);
-        if (p->system_count < PROMPT_SYSTEM_MAX) p->system[p->system_count++] = part;
-        return;
-    }
-    if (role == ROLE_TOOL) return; /* what tools say is counted, but nobody asked it */
-    if (role == ROLE_USER && p->user_count < PROMPT_USER_MAX) p->user[p->user_count++] = part;
-    w->ring[w->ring_count % RING].part = part;
-    w->ring[w->ring_count % RING].turn = role == ROLE_USER ? w->turn : UINT32_MAX;
-    w->ring_count++;
-}
-
-/* Messages of the user in a row are one turn. */
-static void begin_message(struct walk *w, enum role role) {
-    one_more(&w->f->turns);
-    if (role == ROLE_USER && (w->last != ROLE_USER || !w->turn)) {
-        w->turn++;
-        w->p->user_count = 0;
-    }
-    w->last = role;
-    w->p->agent_step = role == ROLE_TOOL;
-}
-
-/* History: the newest parts that are not of the last user turn, oldest first. */
-static void take_history(struct walk *w) {
-    struct prompt *p = w->p;
-    uint32_t first = w->ring_count > RING ? w->ring_count - RING : 0, keep = w->ring_count;
-    unsigned n = 0;
-    while (keep > first && n < PROMPT_HISTORY_MAX)
-        if (w->ring[--keep % RING].turn != w->turn) n++;
-    for (uint32_t i = keep; i < w->ring_count; i++)
-        if (w->ring[i % RING].turn != w->turn) p->history[p->history_count++] = w->ring[i % RING].part;
-}
+#include "chat/walk.h"
 
 /* ---- parts, messages, items ---- */
 
-static void add_part(struct walk *w, enum role role, jval part) {
+static void text_value(struct walk *w, enum walk_role role, jval v) {
+    if (v.type == J_STRING) walk_text(w, role, v.raw, v.esc);
+}
+
+static void add_part(struct walk *w, enum walk_role role, jval part) {
     str key;
     bool esc;
     jval v;
     for (jiter it = json_iter(part); json_next(&it, &key, &esc, &v);) {
         if (json_key_eq(key, esc, STR("text")) || json_key_eq(key, esc, STR("refusal"))) {
-            add_text(w, role, v);
+            text_value(w, role, v);
         } else if (json_key_eq(key, esc, STR("type")) && v.type == J_STRING) {
             if (json_is(v, STR("image_url")) || json_is(v, STR("input_image"))) {
                 w->f->vision = true;
-                one_more(&w->p->images);
+                walk_count(&w->p->images);
             } else if (json_is(v, STR("input_audio"))) {
                 w->f->audio = true;
             }
@@ -98,22 +31,22 @@ static void add_part(struct walk *w, enum role role, jval part) {
 }
 
 /* A string, or an array of parts. */
-static void add_content(struct walk *w, enum role role, jval content) {
+static void add_content(struct walk *w, enum walk_role role, jval content) {
     jval part;
-    if (content.type == J_STRING) add_text(w, role, content);
+    if (content.type == J_STRING) text_value(w, role, content);
     for (jiter it = json_iter(content); content.type == J_ARRAY && json_item(&it, &part);) {
         if (part.type == J_STRING)
-            add_text(w, role, part);
+            text_value(w, role, part);
         else
             add_part(w, role, part);
     }
 }
 
-static enum role role_of(jval v) {
-    if (json_is(v, STR("assistant"))) return ROLE_ASSISTANT;
-    if (json_is(v, STR("system")) || json_is(v, STR("developer"))) return ROLE_SYSTEM;
-    if (json_is(v, STR("tool")) || json_is(v, STR("function"))) return ROLE_TOOL;
-    return ROLE_USER;
+static enum walk_role role_of(jval v) {
+    if (json_is(v, STR("assistant"))) return WALK_ASSISTANT;
+    if (json_is(v, STR("system")) || json_is(v, STR("developer"))) return WALK_SYSTEM;
+    if (json_is(v, STR("tool")) || json_is(v, STR("function"))) return WALK_TOOL;
+    return WALK_USER;
 }
 
 /* A chat message, or an item of a Responses input (calls and reasoning have no role and no text). */
@@ -132,17 +65,17 @@ static void add_message(struct walk *w, jval message) {
             output = v;
     }
     if (role.type == J_STRING) {
-        enum role r = role_of(role);
-        begin_message(w, r);
+        enum walk_role r = role_of(role);
+        walk_message(w, r);
         add_content(w, r, content);
     } else if (type.type == J_STRING && str_ends(type.raw, STR("_output"))) {
-        begin_message(w, ROLE_TOOL);
-        add_content(w, ROLE_TOOL, output);
+        walk_message(w, WALK_TOOL);
+        add_content(w, WALK_TOOL, output);
     } else if (type.type == J_STRING && (output.type != J_NONE || str_ends(type.raw, STR("_call")))) {
         w->p->agent_step = false;
     } else if (type.type == J_STRING && !json_is(type, STR("reasoning"))) {
-        begin_message(w, ROLE_USER); /* a bare part: moderations */
-        add_part(w, ROLE_USER, message);
+        walk_message(w, WALK_USER); /* a bare part: moderations */
+        add_part(w, WALK_USER, message);
     }
 }
 
@@ -156,8 +89,8 @@ static void add_numbers(struct walk *w, str tokens) { /* an array of token numbe
 static void add_input(struct walk *w, jval input) {
     jval v;
     if (input.type == J_STRING) {
-        begin_message(w, ROLE_USER);
-        add_text(w, ROLE_USER, input);
+        walk_message(w, WALK_USER);
+        text_value(w, WALK_USER, input);
         return;
     }
     for (jiter it = json_iter(input); input.type == J_ARRAY && json_item(&it, &v);) {
@@ -169,12 +102,12 @@ static void add_input(struct walk *w, jval input) {
         jiter in = json_iter(v);
         if (v.type == J_OBJECT) {
             if (json_get(v, STR("role")).type == J_NONE && json_get(v, STR("type")).type == J_NONE)
-                add_part(w, ROLE_USER, v);
+                add_part(w, WALK_USER, v);
             else
                 add_message(w, v);
         } else if (v.type == J_STRING) {
-            begin_message(w, ROLE_USER);
-            add_text(w, ROLE_USER, v);
+            walk_message(w, WALK_USER);
+            text_value(w, WALK_USER, v);
         } else if (v.type == J_ARRAY && json_item(&in, &inner) && inner.type == J_NUMBER) {
             add_numbers(w, v.raw);
         }
@@ -191,7 +124,7 @@ static bool asks_schema(jval format) {
 static uint16_t count_items(jval array) {
     uint16_t n = 0;
     jval v;
-    for (jiter it = json_iter(array); array.type == J_ARRAY && json_item(&it, &v);) one_more(&n);
+    for (jiter it = json_iter(array); array.type == J_ARRAY && json_item(&it, &v);) walk_count(&n);
     return n;
 }
 
@@ -240,7 +173,7 @@ static void add_member(struct walk *w, enum member m, jval v) {
     switch (m) {
     case M_MESSAGES: add_messages(w, v); break;
     case M_INPUT: add_input(w, v); break;
-    case M_SYSTEM: add_content(w, ROLE_SYSTEM, v); break;
+    case M_SYSTEM: add_content(w, WALK_SYSTEM, v); break;
     case M_TOOLS: f->tool_count = (uint16_t)(f->tool_count + count_items(v)); break;
     case M_LIMIT: add_limit(f, v); break;
     case M_FORMAT: f->schema |= asks_schema(v); break;
@@ -250,17 +183,11 @@ static void add_member(struct walk *w, enum member m, jval v) {
 }
 
 void openai_facts(const jscan *s, str body, struct facts *f, struct prompt *p) {
-    struct walk w = {.f = f, .p = p, .last = ROLE_SYSTEM};
-    *p = (struct prompt){0};
+    struct walk w;
+    walk_begin(&w, f, p);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         jval v = json_find(s, body, members[i].name);
         if (v.type != J_NONE) add_member(&w, members[i].member, v);
     }
-    take_history(&w);
-    f->tools = f->tool_count > 0;
-    f->input_length = tokens_chars(&w.tokens);
-    f->input_tokens = tokens_estimate(&w.tokens);
-    p->schema = f->schema;
-    p->tool_count = f->tool_count;
-    p->turns = f->turns;
+    walk_end(&w);
 }

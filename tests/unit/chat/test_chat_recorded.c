@@ -2,6 +2,7 @@
  * stop reason and usage must be what they were. */
 #include "chat/chat_int.h"
 #include "chat/eventstream.h"
+#include "chat/openai.h"
 #include "recorded.h"
 
 #include <setjmp.h>
@@ -288,6 +289,26 @@ static const char *request_differs(const struct chat_request *x, const struct ch
     return NULL;
 }
 
+/* Facts through the middle model are those that the body's own walk finds. */
+static void check_facts(const struct recorded *r, const struct chat_request *q, arena *a) {
+    struct facts direct = {0}, middle = {0};
+    struct prompt p1, p2;
+    jscan s;
+    json_scan_init(&s, a);
+    if (json_scan(&s, r->request, true) != JSON_DONE) return;
+    openai_facts(&s, r->request, &direct, &p1);
+    chat_facts(q, &middle, &p2);
+    assert_int_equal(direct.input_length, middle.input_length);
+    assert_int_equal(direct.input_tokens, middle.input_tokens);
+    assert_true(direct.tool_count >= middle.tool_count); /* the provider's own tools have no place in the middle */
+    assert_int_equal(direct.output_tokens, middle.output_tokens);
+    assert_int_equal(direct.schema, middle.schema);
+    assert_int_equal(direct.vision, middle.vision);
+    assert_int_equal(p1.agent_step, p2.agent_step);
+    assert_int_equal(p1.user_count, p2.user_count);
+    assert_int_equal(p1.history_count, p2.history_count);
+}
+
 static void check_request(const struct recorded *r, enum chat_dialect from, struct counts *c, arena *a) {
     struct chat_request q, back;
     str param;
@@ -302,6 +323,7 @@ static void check_request(const struct recorded *r, enum chat_dialect from, stru
         assert_true(r->status != 200 || stored);
         return;
     }
+    if (from == CHAT_OPENAI) check_facts(r, &q, a);
     for (enum chat_dialect to = 0; to < CHAT_DIALECTS; to++) {
         if (to == from || !chat_ops_of(to)) continue;
         struct chat_target target = {to, str_from(names[to]), str_from(models[to])};
