@@ -8,6 +8,7 @@
 #include "gateway/gateway.h"
 #include "gateway/labeler.h"
 #include "gateway/own.h"
+#include "gateway/queries.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,16 @@ static bool admit_key(struct call *c, const struct http_head *h) {
     return true;
 }
 
+/* The admin API: a key with `admin`, or no keys at all (then dray listens on loopback only). */
+static bool admit_admin(struct call *c, const struct http_head *h) {
+    if (!c->config->admin_required && !c->config->key_count) return true;
+    str cred = credential(h);
+    const struct client_key *k = cred.p ? config_key(c->config, cred) : NULL;
+    if (k && k->admin) return true;
+    call_fail(c, FAULT_BAD_KEY, STR_NONE, "The admin API needs the admin_key.");
+    return false;
+}
+
 static bool needs_no_key(const struct surface *s) {
     return s->own == own_healthz || s->own == own_readyz || s->own == own_metrics || s->own == own_root;
 }
@@ -204,7 +215,9 @@ static bool admit_head(struct call *c, const struct http_head *h) {
         call_fail(c, FAULT_BAD_METHOD, STR_NONE, "This path does not take that method.");
         return false;
     }
-    if (!needs_no_key(c->surface) && !admit_key(c, h)) return false;
+    bool admin = str_starts(str_from(c->surface->path), STR("/admin/"));
+    if (admin && !admit_admin(c, h)) return false;
+    if (!admin && !needs_no_key(c->surface) && !admit_key(c, h)) return false;
     if (h->has_length && h->length > c->config->limits.body_max) {
         call_fail(c, FAULT_BODY_TOO_LARGE, STR_NONE, "The request body is larger than %llu bytes.",
                   (unsigned long long)c->config->limits.body_max);
@@ -276,6 +289,7 @@ static void on_gone(void *req) {
     struct call *c = req;
     c->conn = NULL;
     if (c->state == CALL_SETTLED) return;
+    if (c->job) c->job->call = NULL;
     if (c->surface && c->surface->endpoint && c->attempt.stream && !c->settled &&
         c->config->on_disconnect == DISCONNECT_FINISH) {
         c->paused = false;

@@ -94,10 +94,11 @@ struct call {
     struct attempt attempt;
     struct answer *answer; /* what the provider's answer told */
     struct sse sse;
-    buf hold;           /* the answer's body while it is held; its tail when it flows */
-    str head_down;      /* its head, without length and dray's own headers */
-    uint64_t body_left; /* of a relayed answer with a length */
-    int64_t spent_nano; /* cost of all attempts so far; COST_UNKNOWN sticks */
+    buf hold;              /* the answer's body while it is held; its tail when it flows */
+    str head_down;         /* its head, without length and dray's own headers */
+    uint64_t body_left;    /* of a relayed answer with a length */
+    int64_t spent_nano;    /* cost of all attempts so far; COST_UNKNOWN sticks */
+    struct query_job *job; /* a question to the ledger under way */
     struct timer timer;
     struct deferred deferred;
 };

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/labeler.h"
+#include "gateway/override.h"
+#include "gateway/queries.h"
 #include "gateway/worker.h"
 #include "sim/sim.h"
 
@@ -48,6 +50,8 @@ struct gateway {
     char *config_path;
     struct books *books;
     struct labeler *labeler;
+    struct queries *queries;
+    struct override *override;
     struct sim *sim; /* stands in for providers of kind sim; NULL when there is none */
     struct resolver *resolver;
     struct origin_sessions *sessions;
@@ -70,6 +74,12 @@ struct books *gateway_books(struct gateway *g) {
 }
 struct resolver *gateway_resolver(struct gateway *g) {
     return g->resolver;
+}
+struct queries *gateway_queries(struct gateway *g) {
+    return g->queries;
+}
+struct override *gateway_override(struct gateway *g) {
+    return g->override;
 }
 struct labeler *gateway_labeler(struct gateway *g) {
     return g->labeler;
@@ -337,7 +347,9 @@ static void free_sessions(struct gateway *g) {
 static void gateway_free(struct gateway *g) {
     stop_listening(g);
     if (g->signals.fd > 0) close(g->signals.fd);
+    queries_stop(g->queries); /* when the start failed half-way */
     labeler_stop(g->labeler);
+    override_free(g->override);
     if (g->books) {
         uint64_t left = books_close(g->books, BOOKS_DRAIN_US);
         if (left) log_event(LOG_WARN, "books_left_in_spool", log_i("events", (int64_t)left));
@@ -371,6 +383,8 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
         gateway_free(g);
         return NULL;
     }
+    g->override = override_open(c->ledger_path);
+    g->queries = queries_start(arena_strz(&c->a, c->ledger_path));
     g->labeler = labeler_start(c->workers, books_writer(g->books, c->workers), g->prompt_key);
     for (unsigned i = 0; i < c->workers; i++)
         if (!worker_init(&g->worker[i], g, i, config_pin(c), books_writer(g->books, i), e))
@@ -386,6 +400,8 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
 int gateway_run(struct gateway *g) {
     pthread_setname_np(pthread_self(), "dray");
     loop_run(g->loop, NULL, NULL);
+    queries_stop(g->queries); /* before the workers, to whom it answers */
+    g->queries = NULL;
     for (unsigned i = 0; i < g->worker_count; i++) {
         atomic_store(&g->worker[i].stop, true);
         loop_wake(g->worker[i].loop);

@@ -8,6 +8,8 @@
 
 struct books;
 struct labeler;
+struct override;
+struct queries;
 struct gateway;
 struct metrics;
 
@@ -24,6 +26,8 @@ struct tls_sessions *gateway_sessions(struct gateway *g, str host, uint16_t port
 /* The key under which prompts are hashed: random, kept beside the ledger. */
 const uint64_t *gateway_prompt_key(const struct gateway *g);
 struct labeler *gateway_labeler(struct gateway *g);
+struct queries *gateway_queries(struct gateway *g);
+struct override *gateway_override(struct gateway *g);
 void gateway_metrics(struct gateway *g, buf *out);
 bool gateway_stopping(const struct gateway *g);
 /* Any thread, from a signal or the admin API: reads the file again. False with why; nothing changes then. */

@@ -23,7 +23,7 @@ static void answer_text(struct call *c, int status, const char *json) {
     relay_own(c, status, "application/json", str_from(json));
 }
 
-static str path_of(const struct call *c) {
+str own_path(const struct call *c) {
     for (unsigned i = 0; i < c->r->kept_count; i++)
         if (str_eqz(c->r->kept[i].name, "path")) return c->r->kept[i].value;
     return STR_NONE;
@@ -131,7 +131,7 @@ static str url_decode(str s, arena *a) {
 
 /* GET /v1/models/{id}: any name that a request could use. */
 void own_model(struct call *c) {
-    str id = url_decode(str_skip(path_of(c), strlen("/v1/models/")), &c->r->a);
+    str id = url_decode(str_skip(own_path(c), strlen("/v1/models/")), &c->r->a);
     struct resolution r;
     config_resolve(c->config, id, DIALECT_OPENAI, &r);
     if (r.what == RESOLVED_NONE) {

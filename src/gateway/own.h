@@ -3,7 +3,12 @@
 #ifndef DRAY_GATEWAY_OWN_H
 #define DRAY_GATEWAY_OWN_H
 
+#include "base/str.h"
+
 struct call;
+
+/* The path of the request, as sent. */
+str own_path(const struct call *c);
 
 void own_root(struct call *c);
 void own_healthz(struct call *c);

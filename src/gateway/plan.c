@@ -1,6 +1,8 @@
 /* plan: from a complete request to an ordered list of targets. Reads the body, the hints, the model's
  * name; the decision itself is brain/'s. */
 #include "gateway/call.h"
+#include "gateway/gateway.h"
+#include "gateway/override.h"
 
 #include "base/clock.h"
 #include "base/gzip.h"
@@ -231,7 +233,13 @@ static bool decide_call(struct call *c, str tier_hint) {
     }
     read_facts(c);
     uint64_t draw = rng_next(&c->w->rng);
-    if (tier >= 0)
+    char forced[64];
+    int to = override_tier(gateway_override(c->w->gateway), c->begin_wall, forced)
+                 ? router_tier(router, str_from(forced))
+                 : -1;
+    if (to >= 0)
+        decide_tier(router, &r->facts, (uint32_t)to, STR("override"), draw, &r->plan);
+    else if (tier >= 0)
         decide_tier(router, &r->facts, (uint32_t)tier, STR("hint"), draw, &r->plan);
     else if (by_policy)
         decide(router, &r->facts, draw, &r->plan);
@@ -281,9 +289,19 @@ static void observe(struct call *c) {
         decide_target(router, &r->facts, router->baseline, &r->plan);
 }
 
+/* on_ledger_full: refuse. A call that can't be booked is not made. */
+static bool books_ready(struct call *c) {
+    struct books_status s;
+    books_status(gateway_books(c->w->gateway), &s);
+    if (s.spool_ok) return true;
+    call_fail(c, FAULT_LEDGER_FULL, STR_NONE, "The ledger cannot take this call, and on_ledger_full is refuse.");
+    return false;
+}
+
 void call_plan(struct call *c) {
     struct call_request *r = c->r;
     str tier_hint = STR_NONE;
+    if (c->surface->endpoint && c->config->on_full == ON_FULL_REFUSE && !books_ready(c)) return;
     if (!read_body(c) || !read_hints(c, &tier_hint)) return;
     read_named_metadata(c);
     str model = json_text(r->q.model, &r->a);

@@ -1,5 +1,6 @@
 #include "gateway/surface.h"
 
+#include "gateway/admin.h"
 #include "gateway/own.h"
 
 #define GET (1u << HTTP_GET | 1u << HTTP_HEAD)
@@ -19,6 +20,11 @@ static const struct surface surfaces[] = {
     {"/healthz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_healthz},
     {"/readyz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_readyz},
     {"/metrics", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_metrics},
+    {"/admin/v1/calls", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, admin_calls},
+    {"/admin/v1/calls/", true, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, admin_call},
+    {"/admin/v1/override", false, GET | POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN,
+     admin_override},
+    {"/admin/v1/reload", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, admin_reload},
     {"/", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_root},
 };
 

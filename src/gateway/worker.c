@@ -3,6 +3,7 @@
 
 #include "gateway/call.h"
 #include "gateway/gateway.h"
+#include "gateway/queries.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,7 @@ static void on_wake(void *ctx) {
     struct config *c = atomic_exchange(&w->next_config, NULL);
     if (c) use_config(w, c);
     take_inbox(w);
+    queries_collect(w);
     if (atomic_load(&w->drain)) server_drain(w->server);
     if (atomic_load(&w->stop)) loop_stop(w->loop);
 }
@@ -169,6 +171,7 @@ static void *run(void *arg) {
     loop_timer(w->loop, &w->tick, loop_now(w->loop));
     loop_run(w->loop, on_wake, w);
     timer_stop(&w->tick);
+    queries_collect(w);
     server_free(w->server); /* calls still open settle here */
     pools_unpin(w->pools);
     struct config *c = atomic_exchange(&w->next_config, NULL);
