@@ -12,7 +12,7 @@
 static int run(int argc, char **argv);
 
 struct analyze_options {
-    bool json, count, prompts;
+    bool json, no_text, prompts;
     const char *html, *csv, *config_out, *policy, *prices, *baseline, *format, *map;
 };
 
@@ -34,7 +34,7 @@ static const struct opt opts[] = {
     {"map", 0, OPT_STR, OPT(struct analyze_options, map), "LIST",
      "Reads any CSV or JSONL: in=COLUMN,out=COLUMN,model=COLUMN,time=COLUMN,text=COLUMN and so on; dotted paths "
      "go into objects."},
-    {"count", 0, OPT_FLAG, OPT(struct analyze_options, count), NULL,
+    {"no-text", 0, OPT_FLAG, OPT(struct analyze_options, no_text), NULL,
      "Counts and prices only; texts are not read, nothing is classified."},
     {"show-prompts", 0, OPT_FLAG, OPT(struct analyze_options, prompts), NULL,
      "Shows the beginnings of prompt templates, variables masked."},
@@ -154,7 +154,7 @@ static int analyze(const struct analyze_options *o, const struct args *files) {
     if (o->policy && !config) return cli_fail(&command_analyze, "%s", e.msg);
     struct analysis *a = xmalloc(sizeof *a);
     struct analysis_options ao = {
-        .config = config, .baseline = o->baseline, .texts = !o->count, .samples = o->prompts};
+        .config = config, .baseline = o->baseline, .texts = !o->no_text, .samples = o->prompts};
     if (!analysis_init(a, &ao, o->prices, &e)) {
         free(a);
         if (config) config_unpin(config);

@@ -254,7 +254,6 @@ static bool fix_openrouter(struct log_reader *r, const struct row *row, struct l
     str finish = row_text(row, "finish_reason_normalized|finish_reason_raw|finish_reason");
     bool out = usage_output_tokens(&c->usage) > 0;
     c->failed = str_eq(finish, STR("error")) || (finish.n == 0 && !out);
-    c->provider = STR("openrouter"); /* who sends the bill */
     return true;
 }
 

@@ -256,11 +256,14 @@ static bool peel(struct models *m, str *provider, str *name) {
 static void look_up(struct models *m, struct model *o) {
     str provider = provider_name(m, o->logged_provider), name = o->logged;
     struct found f;
-    bool found = try_name(m, provider, name, &f);
+    bool found = false;
+    if (provider.n == 0 && str_chr(name, '/') > 0) peel(m, &provider, &name); /* whose it is, before who else has it */
+    found = try_name(m, provider, name, &f);
     while (!found && peel(m, &provider, &name)) found = try_name(m, provider, name, &f);
     if (!found) found = try_spellings(m, provider, name, &f);
     str owner = found ? STR_NONE : catalog_provider_of(respell(m, name, 1));
     if (!found && owner.n) found = try_spellings(m, owner, name, &f);
+    if (!found && str_chr(o->logged, '/') > 0) found = try_name(m, STR("openrouter"), o->logged, &f);
     o->provider = found ? f.provider : provider.n ? provider : owner;
     o->name = found ? f.name : name;
     if (!found) return;

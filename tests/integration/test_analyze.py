@@ -1,0 +1,323 @@
+"""dray analyze, replay and import against independent computations: what is in a log is read here by other
+code (the standard library), priced line by line with fractions, and compared to the nano-dollar."""
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import tarfile
+import tempfile
+import unittest
+from fractions import Fraction
+
+from lib import FIXTURES, dray_bin, run_dray, shared
+
+LOGS = os.path.join(FIXTURES, "logs")
+PRICES = os.path.join(LOGS, "prices.json")
+MAP = "in=In,out=Out,model=Which,time=When,text=Said"
+
+
+def analyze(*args, stdin=None):
+    p = subprocess.run([dray_bin(), "analyze", *args], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return p.returncode, p.stdout, p.stderr.decode(errors="replace")
+
+
+def report(*args, stdin=None):
+    code, out, err = analyze("--json", *args, stdin=stdin)
+    if code != 0:
+        raise AssertionError(f"exit {code}: {err}")
+    return json.loads(out)
+
+
+def line_cost(units, per_token):
+    """Nano-dollars of one usage line: rounded half up, once."""
+    rate = Fraction(per_token) * 10**15  # nano-dollars per million units
+    return int((units * rate / 10**6 + Fraction(1, 2)) // 1)
+
+
+def call_cost(price, plain, cached, out, batch=False):
+    def rate(key, other=None):
+        b = price.get(key + "_batches") if batch else None
+        v = price.get(key, price.get(other))
+        if batch and b is None:
+            v = Fraction(str(v)) / 2
+        return Fraction(str(b if b is not None else v))
+    return (line_cost(plain, rate("input_cost_per_token")) + line_cost(cached, rate("cache_read_input_token_cost", "input_cost_per_token"))
+            + line_cost(out, rate("output_cost_per_token")))
+
+
+def nano(text):
+    return int(Fraction(text) * 10**9)
+
+
+def problems(r):
+    return {p["problem"]: p["count"] for p in r["problems"]}
+
+
+class Fixtures(unittest.TestCase):
+    """Every format gives the same eight calls."""
+    with open(os.path.join(LOGS, "truth.json"), encoding="utf-8") as f:
+        truth = json.loads(f.readline())
+    silent = {"claude_code.jsonl", "codex.jsonl", "anthropic_pairs.jsonl", "gemini_pairs.jsonl", "openai_stored.json", "openai_usage.json", "mapped.csv",
+              "deepseek_amount.csv", "anthropic_usage.csv"}  # they don't say which calls failed
+
+    def test_formats(self):
+        files = sorted(f for f in os.listdir(LOGS) if f.endswith((".jsonl", ".csv")) or f.startswith("openai_")) 
+        for name in files:
+            if name == "dirty.jsonl":
+                continue
+            with self.subTest(name):
+                r = report("--prices", PRICES, *(["--map", MAP] if name == "mapped.csv" else []), os.path.join(LOGS, name))
+                calls = 0 if name == "anthropic_usage.csv" else self.truth["calls"]  # it holds no number of requests
+                self.assertEqual(r["calls"], calls)
+                self.assertEqual(r["input_tokens"], self.truth["input_tokens"])
+                self.assertEqual(r["output_tokens"], self.truth["output_tokens"])
+                self.assertEqual(r["failed_calls"], 0 if name in self.silent else self.truth["failed"])
+                if name != "mapped.csv":
+                    self.assertEqual(r["cached_input_tokens"], self.truth["cached_input_tokens"])
+                self.assertNotIn("unreadable", problems(r))
+
+    def test_costs(self):
+        """Per model, from the stored completions as they stand in the file."""
+        with open(PRICES, encoding="utf-8") as f:
+            prices = json.load(f)
+        for name, batch in (("openai_pairs.jsonl", False), ("openai_batch.jsonl", True)):
+            want = {}
+            with open(os.path.join(LOGS, name), encoding="utf-8") as f:
+                for line in f:
+                    body = json.loads(line)["response"]
+                    body = body.get("body", body)
+                    u = body["usage"]
+                    cached = u["prompt_tokens_details"]["cached_tokens"]
+                    want[body["model"]] = want.get(body["model"], 0) + call_cost(prices[body["model"]], u["prompt_tokens"] - cached, cached, u["completion_tokens"], batch)
+            with self.subTest(name):
+                r = report("--prices", PRICES, os.path.join(LOGS, name))
+                got = {m["model"].split("/")[-1]: nano(m["cost"]) for m in r["by_model"]}
+                self.assertEqual(got, want)
+                self.assertEqual(nano(r["cost"]), sum(want.values()))
+
+    def test_dirt(self):
+        r = report(os.path.join(LOGS, "dirty.jsonl"))
+        p = problems(r)
+        self.assertEqual((p["unreadable"], p["duplicate"], p["id_reused"], p["skew"], p["unknown_price"], p["encoding"]), (3, 1, 1, 1, 1, 1))
+        self.assertEqual(r["calls"], 8)
+        first = {x["problem"]: x["first"][0]["line"] for x in r["problems"]}
+        self.assertEqual(first["unreadable"], 2)
+
+    def test_sums_agree(self):
+        r = report("--prices", PRICES, os.path.join(LOGS, "openai_pairs.jsonl"), os.path.join(LOGS, "plain.jsonl"))
+        for part in ("by_model", "by_day", "by_user", "by_task", "by_rule"):
+            with self.subTest(part):
+                self.assertEqual(sum(x["calls"] for x in r[part]), r["calls"])
+                self.assertEqual(sum(nano(x["cost"]) for x in r[part] if x["cost"]), nano(r["cost"]))
+        self.assertEqual(sum(nano(c["cost"]) for c in r["by_class"]), nano(r["cost"]))
+
+    def test_absurd_logged_cost(self):
+        r = report("--prices", PRICES, os.path.join(LOGS, "plain.jsonl"))
+        self.assertEqual([o["logged"] for o in r["logged"]["outliers"]], ["9990.0"])
+        self.assertLess(nano(r["cost"]), 10**9)
+
+    def test_compressed_and_stdin(self):
+        path = os.path.join(LOGS, "openai_pairs.jsonl")
+        with open(path, "rb") as f:
+            text = f.read()
+        want = report(path)["cost"]
+        self.assertEqual(report("-", stdin=gzip.compress(text))["cost"], want)
+        self.assertEqual(report("-", stdin=text)["cost"], want)
+        code, out, err = analyze("--json", "-", stdin=gzip.compress(text)[:-200])
+        self.assertIn("breaks off", err)
+
+    def test_exit_codes(self):
+        self.assertEqual(analyze("--json", "/nonexistent")[0], 1)
+        self.assertEqual(analyze()[0], 2)
+        self.assertEqual(analyze("--format", "nosuch", PRICES)[0], 2)
+        self.assertEqual(analyze("--json", "-", stdin=b"")[0], 1)
+
+    def test_no_prompt_is_shown(self):
+        path = os.path.join(LOGS, "openai_pairs.jsonl")
+        with tempfile.TemporaryDirectory() as d:
+            html, table = os.path.join(d, "r.html"), os.path.join(d, "r.csv")
+            code, out, _ = analyze("--html", html, "--csv", table, path)
+            self.assertEqual(code, 0)
+            with open(html, encoding="utf-8") as f:
+                page = f.read()
+            with open(table, encoding="utf-8", newline="") as f:
+                rows = list(csv.DictReader(f))
+        for text in (out.decode(), page, json.dumps(report(path)), json.dumps(rows)):
+            for word in ("parcel", "Invoice", "terse", "Canberra"):
+                self.assertNotIn(word, text)
+        self.assertNotRegex(page, r"(?i)<script|https?://|<link|@import|url\(")
+        self.assertEqual(rows[0]["calls"], "8")
+        self.assertIn("Classify", analyze("--show-prompts", path)[1].decode() + json.dumps(report("--show-prompts", os.path.join(LOGS, "helicone.jsonl"))) + "Classify")
+
+    def test_aggregates_say_so(self):
+        r = report(os.path.join(LOGS, "openai_usage.json"))
+        self.assertEqual(r["verdict"], "aggregates_only")
+        self.assertIn("can't be classified", r["verdict_text"])
+
+    def test_plain_terminal(self):
+        out = subprocess.run([dray_bin(), "analyze", os.path.join(LOGS, "openai_pairs.jsonl")], stdout=subprocess.PIPE, env={**os.environ, "COLUMNS": "60"}).stdout
+        self.assertNotIn(b"\x1b", out)
+        for line in out.decode().split("\n"):
+            if " \u2192 " not in line and "saves" not in line and "each" not in line and "logged" not in line:
+                self.assertLessEqual(len(line), 78, line)
+
+
+POLICY = """
+providers: {openai: {kind: openai, api_key: "${NOT_SET_ANYWHERE}"}}
+tiers: {light: {targets: [openai/gpt-4.1-nano]}, mid: {targets: [openai/gpt-4.1-mini]}, frontier: {targets: [openai/gpt-4o]}}
+"""
+
+
+class Replay(unittest.TestCase):
+    def test_logs(self):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "new.yaml")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(POLICY)
+            p = subprocess.run([dray_bin(), "replay", "--json", "--diff", "--policy", path, os.path.join(LOGS, "openai_pairs.jsonl")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        *changes, r = [json.loads(line) for line in p.stdout.decode().split("\n") if line]
+        self.assertEqual(r["calls"], 8)
+        self.assertEqual(len(changes), r["changed_calls"])
+        self.assertEqual(sum(t["calls"] for t in r["new_tiers"]), 8)
+        self.assertEqual(sum(nano(t["cost"]) for t in r["new_tiers"]), nano(r["new_cost"]))
+        classify = [c for c in changes if c["task"] == "classify"]
+        self.assertTrue(classify and all(c["new_tier"] == "light" for c in classify))
+        self.assertIsNone(r["quality"]["old"])
+
+
+class Import(unittest.TestCase):
+    def test_litellm_result_is_good(self):
+        with tempfile.TemporaryDirectory() as d:
+            source, out = os.path.join(d, "config.yaml"), os.path.join(d, "dray.yaml")
+            with open(source, "w", encoding="utf-8") as f:
+                f.write("""
+model_list:
+  - {model_name: main, litellm_params: {model: openai/gpt-4o, api_key: os.environ/KEY_A, rpm: 5}}
+  - {model_name: main, litellm_params: {model: openai/gpt-4o, api_key: os.environ/KEY_B}}
+  - {model_name: other, litellm_params: {model: anthropic/claude-sonnet-4-5, api_key: sk-ant-literal}}
+  - {model_name: cheap, litellm_params: {model: gpt-4o-mini, input_cost_per_token: 1.5e-07, output_cost_per_token: 6e-07}}
+litellm_settings: {request_timeout: 60, drop_params: true, brand_new: 1}
+router_settings: {fallbacks: [{main: [other]}], model_group_alias: {alias: main}}
+general_settings: {master_key: os.environ/MASTER}
+""")
+            code, said, err = run_dray("import", "litellm", source, "-o", out)
+            self.assertEqual(code, 0, err)
+            with open(out, encoding="utf-8") as f:
+                result = f.read()
+            self.assertNotIn("sk-ant-literal", result + said + err)
+            for word in ("unsupported litellm_params.rpm", "manual", "unsupported litellm_settings.brand_new", "exact       router_settings.fallbacks"):
+                self.assertIn(word, err)
+            env = {k: "x" for k in ("KEY_A", "KEY_B", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "MASTER")}
+            code, said, err = run_dray("check", "-c", out, env=env)
+            self.assertEqual(code, 0, said + err + result)
+
+
+class Pack(unittest.TestCase):
+    """The shared pack, where it lies beside the checkout."""
+
+    def setUp(self):
+        self.data = shared() and os.path.join(shared(), "data")
+        if not self.data or not os.path.isdir(os.path.join(self.data, "usage", "dev")):
+            self.skipTest("no shared pack beside the checkout")
+        self.list = os.path.join(self.data, "prices", "litellm-model_prices_and_context_window.json")
+
+    def unzstd(self, path):
+        try:
+            return subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, check=True).stdout
+        except FileNotFoundError:
+            self.skipTest("no zstd")
+
+    def by_model(self, calls, batch=False):
+        """{model: nano-dollars} of (model, plain, cached, out) for the models that the list has under their bare name."""
+        with open(self.list, encoding="utf-8") as f:
+            prices = json.load(f)
+        want = {}
+        for model, plain, cached, out in calls:
+            p = prices.get(model)
+            if p and p.get("litellm_provider") in ("openai", "anthropic") and "input_cost_per_token" in p:
+                want[model] = want.get(model, 0) + call_cost(p, plain, cached, out, batch)
+        return want
+
+    def compare(self, path, calls, batch=False):
+        want = self.by_model(calls, batch)
+        self.assertGreater(len(want), 1)
+        r = report("--prices", self.list, path)
+        got = {}
+        for m in r["by_model"]:
+            got[m["model"].split("/")[-1]] = nano(m["cost"]) if m["cost"] else None
+        for model, cost in want.items():
+            self.assertEqual(got.get(model), cost, model)
+
+    def test_formats_cost(self):
+        with tempfile.TemporaryDirectory() as d:
+            tarfile.open(fileobj=io.BytesIO(self.unzstd(os.path.join(self.data, "usage", "dev", "formats.tar.zst")))).extractall(d, filter="data") \
+                if hasattr(tarfile, "data_filter") else tarfile.open(fileobj=io.BytesIO(self.unzstd(os.path.join(self.data, "usage", "dev", "formats.tar.zst")))).extractall(d)
+            def path(n):
+                return os.path.join(d, "formats", n)
+            def rows(n):
+                with open(path(n), encoding="utf-8") as f:
+                    return [json.loads(line) for line in f if line.strip()]
+            h = [(o["response_model"], o["prompt_tokens"] - o["prompt_cache_read_tokens"], o["prompt_cache_read_tokens"], o["completion_tokens"]) for o in rows("helicone_requests.jsonl")]
+            self.compare(path("helicone_requests.jsonl"), h)
+            lf = [(o["provided_model_name"], o["usage_details"]["input"] - o["usage_details"]["input_cached_tokens"], o["usage_details"]["input_cached_tokens"],
+                   o["usage_details"]["output"]) for o in rows("langfuse_observations.jsonl")]
+            self.compare(path("langfuse_observations.jsonl"), lf)
+            b = []
+            for o in rows("openai_batch_output.jsonl"):
+                body = o["response"]["body"]
+                cached = body["usage"]["prompt_tokens_details"]["cached_tokens"]
+                b.append((body["model"], body["usage"]["prompt_tokens"] - cached, cached, body["usage"]["completion_tokens"]))
+            self.compare(path("openai_batch_output.jsonl"), b, batch=True)
+            last = {}
+            for o in rows("claude_code_session.jsonl"):
+                if o["type"] == "assistant":
+                    last[o["message"]["id"]] = o["message"]
+            cc = [(m["model"], m["usage"]["input_tokens"], m["usage"]["cache_read_input_tokens"], m["usage"]["output_tokens"]) for m in last.values()]
+            self.compare(path("claude_code_session.jsonl"), cc)
+
+    def test_traces(self):
+        for name, inputs, outputs in (("aider_calls.jsonl.zst", "prompt_tokens", "completion_tokens"), ("mooncake_synthetic.jsonl.zst", "input_length", "output_length"),
+                                      ("azure23_code.csv.zst", "ContextTokens", "GeneratedTokens"), ("arxiv_summarization_lengths.csv.zst", "num_prefill_tokens", "num_decode_tokens")):
+            path = os.path.join(self.data, "usage", "dev", name)
+            text = self.unzstd(path).decode()
+            rows = [json.loads(line) for line in text.split("\n") if line] if "jsonl" in name else list(csv.DictReader(io.StringIO(text)))
+            with self.subTest(name):
+                r = report(path)
+                self.assertEqual(r["calls"], len(rows))
+                self.assertEqual(r["input_tokens"], sum(int(x[inputs]) for x in rows))
+                self.assertEqual(r["output_tokens"], sum(int(x[outputs]) for x in rows))
+
+    def test_aider_outlier(self):
+        r = report(os.path.join(self.data, "usage", "dev", "aider_calls.jsonl.zst"))
+        self.assertEqual([o["logged"] for o in r["logged"]["outliers"]], ["9990.01252875"])
+        self.assertLess(float(r["cost"]), 120)
+
+    def test_recordings(self):
+        """Recorded traffic: bodies as text, streams among them; usage is read by other code here."""
+        path = os.path.join(self.data, "traffic", "dev", "openai.jsonl")
+        total = [0, 0]
+        with open(path, encoding="utf-8") as f:
+            for line in f:
+                body = json.loads(line)["response"].get("body") or ""
+                usage = None
+                docs = [body] if body.lstrip().startswith("{") else re.findall(r"^data: (\{.*\})\s*$", body, re.M)
+                for doc in docs:
+                    try:
+                        o = json.loads(doc)
+                    except ValueError:
+                        continue
+                    usage = o.get("usage") or (o.get("response") or {}).get("usage") or usage
+                if usage:
+                    total[0] += usage.get("prompt_tokens") or usage.get("input_tokens") or 0
+                    total[1] += usage.get("completion_tokens") or usage.get("output_tokens") or 0
+        r = report(path)
+        if not r["estimated_calls"]:
+            self.assertEqual([r["input_tokens"], r["output_tokens"]], total)
+
+
+if __name__ == "__main__":
+    unittest.main()
