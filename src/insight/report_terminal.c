@@ -163,7 +163,7 @@ static void saving_line(struct paper *p, const char *label, int64_t cost, const 
         snprintf(text, sizeof text, "routing costs %s more", report_money(high, -high_n));
         ink(p, YELLOW, text);
     }
-    if (who && *who) buf_printf(p->out, "  (%s)", who);
+    if (who && *who) buf_printf(p->out, "%s(%s)", p->width >= 110 ? "  " : "\n    ", who);
     buf_char(p->out, '\n');
 }
 
@@ -206,9 +206,11 @@ static void routing(struct paper *p) {
             const char *short_to =
                 str_eq(move[i]->from->provider, move[i]->to->provider) ? strchr(to, '/') + 1 : to;
             snprintf(text, sizeof text, "%s \xE2\x86\x92 %s", full_name(from, move[i]->from), short_to);
-            buf_strz(p->out, "  ");
-            name_cell(p, str_from(text), p->width > 110 ? 64 : p->width > 90 ? 50 : 40);
-            buf_printf(p->out, " %9s calls  saves %s to %s  [%s]\n", report_count(n, move[i]->calls),
+            bool one_line = p->width > 120;
+            if (one_line) buf_strz(p->out, "  "), name_cell(p, str_from(text), 60);
+            else wrap(p, "  ", text);
+            buf_printf(p->out, "%s %9s calls  saves %s to %s  [%s]\n", one_line ? "" : "   ",
+                       report_count(n, move[i]->calls),
                        report_money(low, move[i]->then - move[i]->worst),
                        report_money(high, move[i]->then - move[i]->now), move[i]->rule);
         }
@@ -250,9 +252,9 @@ static void templates(struct paper *p) {
     heading(p, "Most expensive prompt templates");
     for (uint32_t i = 0; i < count; i++) {
         char n[32], m[40], each[40], sample[SAMPLE_BYTES * 3], who[200];
-        buf_printf(p->out, "  %016llx  %-10s %9s calls %10s  %s each  %s\n", (unsigned long long)t[i]->hash,
+        buf_printf(p->out, "  %016llx  %-10s %9s calls %10s  %s each%s%s\n", (unsigned long long)t[i]->hash,
                    task_name((enum task)t[i]->task), report_count(n, t[i]->calls), report_money(m, t[i]->cost),
-                   report_money(each, t[i]->cost / t[i]->calls),
+                   report_money(each, t[i]->cost / t[i]->calls), p->width > 120 ? "  " : "\n      ",
                    full_name(who, models_at(p->r->a->models, t[i]->model)));
         if (report_sample(p->r, t[i], sample, sizeof sample)) wrap(p, "      ", sample);
     }
@@ -269,13 +271,13 @@ static void logged(struct paper *p) {
                report_money(m2, a->computed_compared));
     for (unsigned i = 0; i < COST_REASONS_COUNT; i++)
         if (a->reason[i].calls)
-            buf_printf(p->out, "  %9s calls %11s logged %11s computed: %s\n", report_count(n, a->reason[i].calls),
+            buf_printf(p->out, "  %9s calls %11s logged %11s computed:%s%s\n", report_count(n, a->reason[i].calls),
                        report_money(m, a->reason[i].logged), report_money(m2, a->reason[i].computed),
-                       cost_reason_text((enum cost_reason)i));
+                       p->width > 120 ? " " : "\n      ", cost_reason_text((enum cost_reason)i));
     for (uint32_t i = 0; i < a->outliers; i++)
         buf_printf(p->out, "  ! %s:%llu logged %s, computed %s\n", a->outlier[i].file,
                    (unsigned long long)a->outlier[i].line, report_money(m, a->outlier[i].logged),
-                   report_money(m2, a->outlier[i].computed));
+                   a->outlier[i].computed == COST_UNKNOWN ? "unknown" : report_money(m2, a->outlier[i].computed));
 }
 
 static void problems(struct paper *p) {
@@ -343,6 +345,6 @@ void report_terminal(const struct report *r, unsigned width, bool colour, buf *o
     problems(&p);
     heading(&p, "What this rests on");
     report_notes(r, note, &p);
-    buf_strz(out, "\n  --html FILE writes this as a page, --write-config FILE a dray.yaml that does it, --json "
-                  "everything.\n");
+    buf_char(out, '\n');
+    wrap(&p, "", "--html FILE writes this as a page, --write-config FILE a dray.yaml that does it, --json everything.");
 }
