@@ -18,6 +18,7 @@
 struct log_text {
     jval system, prompt, answer;
     jval tools, format; /* tools offered; the format asked for, or a schema itself */
+    bool stream;        /* `answer` is the text of a stream's events */
     int64_t limit;      /* output tokens asked for at most; 0: none */
 };
 

@@ -257,7 +257,8 @@ static void look_up(struct models *m, struct model *o) {
     str provider = provider_name(m, o->logged_provider), name = o->logged;
     struct found f;
     bool found = false;
-    if (provider.n == 0 && str_chr(name, '/') > 0) peel(m, &provider, &name); /* whose it is, before who else has it */
+    if (provider.n == 0 && str_chr(name, '/') > 0)
+        peel(m, &provider, &name); /* whose it is, before who else has it */
     found = try_name(m, provider, name, &f);
     while (!found && peel(m, &provider, &name)) found = try_name(m, provider, name, &f);
     if (!found) found = try_spellings(m, provider, name, &f);

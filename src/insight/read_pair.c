@@ -241,6 +241,15 @@ static void stream_events(str text, struct log_call *c) {
             answer_members(members_of(v), c, 0);
     }
     c->text.answer = (jval){.raw = text, .type = J_STRING};
+    c->text.stream = true;
+}
+
+/* Server-sent events: a field or a comment first. */
+static bool is_stream(str t) {
+    static const str first[] = {STR_INIT("data:"), STR_INIT("event:"), STR_INIT("id:"), STR_INIT("retry:")};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        if (str_starts(t, first[i])) return true;
+    return t.n && t.p[0] == ':' && str_find(str_take(t, 4096), STR("\ndata:")) >= 0;
 }
 
 void log_answer(jval v, struct log_call *c, arena *a) {
@@ -251,7 +260,7 @@ void log_answer(jval v, struct log_call *c, arena *a) {
         const char *end = json ? lazy_value(t.p, t.p + t.n, &in) : NULL;
         if (end == t.p + t.n && end) {
             log_answer(in, c, a);
-        } else if (json || str_starts(t, STR("data:")) || str_starts(t, STR("event:"))) {
+        } else if (json || is_stream(t)) {
             stream_events(t, c);
         } else {
             c->text.answer = v;
@@ -302,11 +311,12 @@ static unsigned part_of(const struct row *row, unsigned parent, const char *keys
 static const struct {
     str word;
     uint8_t task; /* TASK_COUNT: not a call of its own */
-} paths[] = {{STR_INIT("embed"), TASK_EMBED},        {STR_INIT("rerank"), TASK_EMBED},
-             {STR_INIT("audio/"), TASK_AUDIO},       {STR_INIT("images/"), TASK_IMAGE},
-             {STR_INIT("count_tokens"), TASK_COUNT}, {STR_INIT("countTokens"), TASK_COUNT},
-             {STR_INIT("count-tokens"), TASK_COUNT}, {STR_INIT("/batches"), TASK_COUNT},
-             {STR_INIT("moderations"), TASK_COUNT},  {STR_INIT("/files"), TASK_COUNT}};
+} paths[] = {{STR_INIT("embed"), TASK_EMBED},         {STR_INIT("rerank"), TASK_EMBED},
+             {STR_INIT("audio/"), TASK_AUDIO},        {STR_INIT("images/"), TASK_IMAGE},
+             {STR_INIT("count_tokens"), TASK_COUNT},  {STR_INIT("countTokens"), TASK_COUNT},
+             {STR_INIT("count-tokens"), TASK_COUNT},  {STR_INIT("/batches"), TASK_COUNT},
+             {STR_INIT("moderations"), TASK_COUNT},   {STR_INIT("/files"), TASK_COUNT},
+             {STR_INIT("cachedContents"), TASK_COUNT}};
 
 static bool read_path(struct log_call *c, str path) {
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {

@@ -207,11 +207,12 @@ static void routing(struct paper *p) {
                 str_eq(move[i]->from->provider, move[i]->to->provider) ? strchr(to, '/') + 1 : to;
             snprintf(text, sizeof text, "%s \xE2\x86\x92 %s", full_name(from, move[i]->from), short_to);
             bool one_line = p->width > 120;
-            if (one_line) buf_strz(p->out, "  "), name_cell(p, str_from(text), 60);
-            else wrap(p, "  ", text);
+            if (one_line)
+                buf_strz(p->out, "  "), name_cell(p, str_from(text), 60);
+            else
+                wrap(p, "  ", text);
             buf_printf(p->out, "%s %9s calls  saves %s to %s  [%s]\n", one_line ? "" : "   ",
-                       report_count(n, move[i]->calls),
-                       report_money(low, move[i]->then - move[i]->worst),
+                       report_count(n, move[i]->calls), report_money(low, move[i]->then - move[i]->worst),
                        report_money(high, move[i]->then - move[i]->now), move[i]->rule);
         }
     }
@@ -346,5 +347,6 @@ void report_terminal(const struct report *r, unsigned width, bool colour, buf *o
     heading(&p, "What this rests on");
     report_notes(r, note, &p);
     buf_char(out, '\n');
-    wrap(&p, "", "--html FILE writes this as a page, --write-config FILE a dray.yaml that does it, --json everything.");
+    wrap(&p, "",
+         "--html FILE writes this as a page, --write-config FILE a dray.yaml that does it, --json everything.");
 }

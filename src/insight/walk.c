@@ -280,7 +280,26 @@ static void answer_text(jval v, struct token_estimate *t, unsigned depth) {
                 if (str_eq(key, holds[i])) answer_text(x, t, depth + 1);
 }
 
-void log_walk_answer(jval answer, struct token_estimate *t) { answer_text(answer, t, 0); }
+/* The pieces of a stream; what its last events repeat whole is left out. */
+static void stream_text(str rest, struct token_estimate *t) {
+    static const str pieces[] = {STR_INIT("choices"), STR_INIT("delta"), STR_INIT("candidates"),
+                                 STR_INIT("completion")};
+    str line;
+    jval event;
+    while (str_cut(&rest, '\n', &line)) {
+        line = str_trim(line);
+        if (str_starts(line, STR("data:"))) line = str_trim(str_skip(line, 5));
+        if (line.n == 0 || line.p[0] != '{' || !lazy_value(line.p, line.p + line.n, &event)) continue;
+        for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) answer_text(lazy_get(event, pieces[i]), t, 1);
+    }
+}
+
+void log_walk_answer(const struct log_text *text, struct token_estimate *t) {
+    if (text->stream)
+        stream_text(text->answer.raw, t);
+    else
+        answer_text(text->answer, t, 0);
+}
 
 /* ---- all of it ---- */
 
@@ -306,7 +325,7 @@ bool log_facts(const struct router *r, const struct log_call *c, bool texts, str
     router_label(r, f);
     if (known || !text || c->failed) return text;
     /* no counts: the answer's from its text, or else what such a task usually gives */
-    log_walk_answer(c->text.answer, &answer);
+    log_walk_answer(&c->text, &answer);
     int64_t out = (int64_t)tokens_estimate(&answer);
     *u = (struct usage){.source = TOKENS_ESTIMATED, .service_tier = u->service_tier};
     u->units[USAGE_INPUT] = in;

@@ -14,7 +14,7 @@
 bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct prompt *p,
               struct token_estimate *tokens);
 /* Adds the text of an answer of any dialect. */
-void log_walk_answer(jval answer, struct token_estimate *tokens);
+void log_walk_answer(const struct log_text *text, struct token_estimate *tokens);
 
 /* All that is known of a logged call before it is decided: what the log says of it, its text where `texts`,
  * the classifier's and the labels' word. Where the log has no token counts but text, `u` gets estimates

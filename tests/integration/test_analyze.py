@@ -297,25 +297,39 @@ class Pack(unittest.TestCase):
 
     def test_recordings(self):
         """Recorded traffic: bodies as text, streams among them; usage is read by other code here."""
-        path = os.path.join(self.data, "traffic", "dev", "openai.jsonl")
-        total = [0, 0]
-        with open(path, encoding="utf-8") as f:
-            for line in f:
-                body = json.loads(line)["response"].get("body") or ""
-                usage = None
-                docs = [body] if body.lstrip().startswith("{") else re.findall(r"^data: (\{.*\})\s*$", body, re.M)
-                for doc in docs:
-                    try:
-                        o = json.loads(doc)
-                    except ValueError:
-                        continue
-                    usage = o.get("usage") or (o.get("response") or {}).get("usage") or usage
-                if usage:
-                    total[0] += usage.get("prompt_tokens") or usage.get("input_tokens") or 0
-                    total[1] += usage.get("completion_tokens") or usage.get("output_tokens") or 0
-        r = report(path)
-        if not r["estimated_calls"]:
-            self.assertEqual([r["input_tokens"], r["output_tokens"]], total)
+        for name in ("anthropic", "groq", "deepseek", "xai", "openrouter"):
+            path = os.path.join(self.data, "traffic", "dev", name + ".jsonl")
+            total = [0, 0]
+            with open(path, encoding="utf-8") as f:
+                for line in f:
+                    used = recorded_usage(json.loads(line)["response"].get("body") or "")
+                    total = [total[0] + used[0], total[1] + used[1]]
+            with self.subTest(name):
+                r = report(path)
+                self.assertEqual(r["estimated_calls"], 0)
+                self.assertEqual([r["input_tokens"], r["output_tokens"]], total)
+
+
+def recorded_usage(body):
+    """(input, output) of a body or a stream: the last input that was said, the most output."""
+    docs = [body] if body.lstrip()[:1] in ("{", "[") else re.findall(r"^data:\s*(\{.*\})\s*$", body, re.M)
+    found = [0, 0]
+    for doc in docs:
+        try:
+            o = json.loads(doc)
+        except ValueError:
+            continue
+        for part in (o, o.get("response"), o.get("message"), o.get("x_groq")):
+            u = part.get("usage") if isinstance(part, dict) else None
+            if not u:
+                continue
+            n = u.get("prompt_tokens")
+            if n is None:
+                n = (u.get("input_tokens") or 0) + (u.get("cache_read_input_tokens") or 0) + (u.get("cache_creation_input_tokens") or 0)
+            if not n and u.get("total_tokens"):
+                n = u["total_tokens"] - (u.get("completion_tokens") or u.get("output_tokens") or 0)
+            found = [n or found[0], max(found[1], u.get("completion_tokens") or u.get("output_tokens") or 0)]
+    return found
 
 
 if __name__ == "__main__":
