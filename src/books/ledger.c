@@ -296,6 +296,7 @@ static void read_row(sqlite3_stmt *q, arena *a, struct ledger_call *c) {
     rec->duration_us = (uint64_t)get_int(&r);
     rec->overhead_us = (uint64_t)get_int(&r);
     c->f.amend.quality = (float)get_real(&r, -1);
+    c->f.amended = c->f.amend.quality >= 0;
     unsigned source = (unsigned)get_int(&r);
     c->f.amend.quality_source = str_from(source < QUALITY_SOURCES ? quality_names[source] : "");
     float confidence = get_share(&r, 0), difficulty = get_share(&r, -1);

@@ -26,7 +26,8 @@ static bool run(sqlite3 *db, const char *sql, int64_t a, int64_t b, err *e) {
 /* Keys of up to FORGET_ROWS of the user's calls above `from`, into the temporary table. */
 static bool pick(sqlite3 *db, int64_t user, int64_t from, err *e) {
     char sql[160];
-    snprintf(sql, sizeof sql, "INSERT INTO temp.gone SELECT at, session FROM call WHERE user=? AND at>? ORDER BY at LIMIT %d",
+    snprintf(sql, sizeof sql,
+             "INSERT INTO temp.gone SELECT at, session FROM call WHERE user=? AND at>? ORDER BY at LIMIT %d",
              FORGET_ROWS);
     return run(db, "DELETE FROM temp.gone WHERE ?", 1, 0, e) && run(db, sql, user, from, e);
 }
@@ -62,7 +63,8 @@ static int64_t user_id(sqlite3 *db, str user) {
 
 static bool forget(sqlite3 *db, int64_t user, uint64_t *calls, err *e) {
     int64_t last = -1;
-    if (!sql_exec(db, "PRAGMA secure_delete=ON; CREATE TEMP TABLE gone(at INTEGER PRIMARY KEY, session INTEGER)", e))
+    if (!sql_exec(db, "PRAGMA secure_delete=ON; CREATE TEMP TABLE gone(at INTEGER PRIMARY KEY, session INTEGER)",
+                  e))
         return false;
     for (;;) {
         if (!pick(db, user, last, e)) return false;

@@ -16,8 +16,8 @@ static const struct opt opts[] = {
     {"config", 'c', OPT_STR, OPT(struct backup_args, config), "FILE", "Configuration that names the ledger."},
     {0},
 };
-static const struct note examples[] = {{"dray backup /backup/dray-$(date +%F).db", "From cron, while the gateway runs."},
-                                       {NULL, NULL}};
+static const struct note examples[] = {
+    {"dray backup /backup/dray-$(date +%F).db", "From cron, while the gateway runs."}, {NULL, NULL}};
 
 const struct command command_backup = {
     .name = "backup",

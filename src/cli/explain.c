@@ -13,7 +13,8 @@ struct explain_args {
 };
 
 static const struct opt opts[] = {
-    {"json", 0, OPT_FLAG, OPT(struct explain_args, json), NULL, "Writes one JSON object: the call, and today's decision."},
+    {"json", 0, OPT_FLAG, OPT(struct explain_args, json), NULL,
+     "Writes one JSON object: the call, and today's decision."},
     {"ledger", 0, OPT_STR, OPT(struct explain_args, ledger), "FILE", "This ledger instead of the configured one."},
     {"config", 'c', OPT_STR, OPT(struct explain_args, config), "FILE", "Configuration that decides again."},
     {0},
@@ -30,9 +31,10 @@ const struct command command_explain = {
     .args = "CALL_ID",
     .args_min = 1,
     .args_max = 1,
-    .about = "Shows a call as the ledger has it: the facts it was decided from, the rule, the candidates, each "
-             "attempt, each line of its cost. Then it decides again from the same facts by the configuration of today. "
-             "Nothing is sent; the text of the call is not needed and not kept.",
+    .about =
+        "Shows a call as the ledger has it: the facts it was decided from, the rule, the candidates, each "
+        "attempt, each line of its cost. Then it decides again from the same facts by the configuration of today. "
+        "Nothing is sent; the text of the call is not needed and not kept.",
     .opts = opts,
     .examples = examples,
     .run = run,

@@ -10,7 +10,8 @@ struct forget_args {
 };
 
 static const struct opt opts[] = {
-    {"user", 0, OPT_STR, OPT(struct forget_args, user), "NAME", "Whose calls: as x-dray-user or the request's `user` said."},
+    {"user", 0, OPT_STR, OPT(struct forget_args, user), "NAME",
+     "Whose calls: as x-dray-user or the request's `user` said."},
     {"ledger", 0, OPT_STR, OPT(struct forget_args, ledger), "FILE", "This ledger instead of the configured one."},
     {"config", 'c', OPT_STR, OPT(struct forget_args, config), "FILE", "Configuration that names the ledger."},
     {0},
@@ -22,8 +23,10 @@ const struct command command_forget = {
     .name = "forget",
     .brief = "delete a person's calls and what hangs on them, keep the sums",
     .args = "",
-    .about = "Deletes every call of a user with its attempts, usage lines, scores, comments and sessions, and overwrites "
-             "the bytes. Sums per hour and day, which know no users, stay, so reports don't change. Calls that end while "
+    .about = "Deletes every call of a user with its attempts, usage lines, scores, comments and sessions, and "
+             "overwrites "
+             "the bytes. Sums per hour and day, which know no users, stay, so reports don't change. Calls that "
+             "end while "
              "this runs are not reached: run it again.",
     .opts = opts,
     .examples = examples,

@@ -25,7 +25,8 @@ static const struct opt opts[] = {
     {"csv", 0, OPT_STR, OPT(struct report_args, csv), "FILE", "Writes all breakdowns as CSV."},
     {"html", 0, OPT_STR, OPT(struct report_args, html), "FILE", "Writes one self-contained page."},
     {"ledger", 0, OPT_STR, OPT(struct report_args, ledger), "FILE", "This ledger instead of the configured one."},
-    {"config", 'c', OPT_STR, OPT(struct report_args, config), "FILE", "Configuration: which ledger, tiers, prices."},
+    {"config", 'c', OPT_STR, OPT(struct report_args, config), "FILE",
+     "Configuration: which ledger, tiers, prices."},
     {0},
 };
 static const struct note examples[] = {
@@ -39,10 +40,11 @@ const struct command command_report = {
     .name = "report",
     .brief = "what was spent and saved, by task, tier, model, key, team, rule and day",
     .args = "",
-    .about = "Reads the ledger's rollups, also while a gateway writes to it. Savings are against three baselines: "
-             "the model each call named (or the configured baseline), the best single cheaper model, and everything at "
-             "the frontier. What is unknown is counted and limits the claim; every breakdown sums to its headline. "
-             "Calls of mode: observe show what routing would have done.",
+    .about =
+        "Reads the ledger's rollups, also while a gateway writes to it. Savings are against three baselines: "
+        "the model each call named (or the configured baseline), the best single cheaper model, and everything at "
+        "the frontier. What is unknown is counted and limits the claim; every breakdown sums to its headline. "
+        "Calls of mode: observe show what routing would have done.",
     .opts = opts,
     .examples = examples,
     .run = run,

@@ -46,7 +46,8 @@ static void decide_today(const struct ledger_call *c, const struct config *confi
             decide_target(&config->router, r->facts, (uint16_t)t->named.id, &t->plan);
         } else {
             t->on_the_fly = true;
-            t->plan = (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
+            t->plan =
+                (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
         }
     }
 }
@@ -119,9 +120,9 @@ static void decision(const struct ledger_call *c, buf *o) {
             n = snprintf(line, sizeof line, "%.4f", (double)f->difficulty);
             row(o, "difficulty", str_make(line, (size_t)n));
         }
-        n = snprintf(line, sizeof line, "%u tokens, %u characters, %u turns%s%s%s%s", f->input_tokens, f->input_length,
-                     f->turns, f->tools ? ", tools" : "", f->schema ? ", schema" : "", f->vision ? ", images" : "",
-                     r->stream ? ", streamed" : "");
+        n = snprintf(line, sizeof line, "%u tokens, %u characters, %u turns%s%s%s%s", f->input_tokens,
+                     f->input_length, f->turns, f->tools ? ", tools" : "", f->schema ? ", schema" : "",
+                     f->vision ? ", images" : "", r->stream ? ", streamed" : "");
         row(o, "input", str_make(line, (size_t)n));
     }
     row(o, "rule", r->rule);
@@ -130,8 +131,8 @@ static void decision(const struct ledger_call *c, buf *o) {
         const struct record_candidate *k = &r->candidate[i];
         char cost[32];
         size_t len = k->expected_cost == COST_UNKNOWN ? 0 : fmt_nano(cost, k->expected_cost);
-        n = snprintf(line, sizeof line, "%.*s, expected $%.*s", (int)(k->target.n < 120 ? k->target.n : 120), k->target.p,
-                     len ? (int)len : 7, len ? cost : "unknown");
+        n = snprintf(line, sizeof line, "%.*s, expected $%.*s", (int)(k->target.n < 120 ? k->target.n : 120),
+                     k->target.p, len ? (int)len : 7, len ? cost : "unknown");
         if (k->score >= 0) n += snprintf(line + n, sizeof line - (size_t)n, ", score %.4f", (double)k->score);
         row(o, i ? "" : "candidates", str_make(line, (size_t)n));
     }
@@ -181,7 +182,8 @@ static void costs(const struct ledger_call *c, buf *o) {
     if (r->usage.source == TOKENS_ESTIMATED) row(o, "tokens", STR("estimated"));
     if (c->f.amend.quality >= 0) {
         char q[80];
-        int n = snprintf(q, sizeof q, "%.3f by " STR_FMT, (double)c->f.amend.quality, STR_ARG(c->f.amend.quality_source));
+        int n = snprintf(q, sizeof q, "%.3f by " STR_FMT, (double)c->f.amend.quality,
+                         STR_ARG(c->f.amend.quality_source));
         row(o, "quality", str_make(q, (size_t)n));
     }
 }

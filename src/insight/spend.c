@@ -148,6 +148,7 @@ static void consider_frontier(struct spend *s, const struct config *config, str 
 static void baselines(struct spend *s, const struct config *config) {
     const struct cell_sums *all = &s->all.sums;
     s->single.cost = s->frontier.cost = COST_UNKNOWN;
+    if (config && config->simulated) config = NULL; /* stand-ins' models are nobody's frontier */
     const struct router *r = config ? &config->router : NULL;
     int tier = r ? router_tier(r, STR("frontier")) : -1;
     if (tier >= 0 && r->tier[tier].count)
