@@ -246,7 +246,7 @@ static bool read_stream(struct chat_request *r, jval v, err *e) {
 
 #define NUMBER(field)                                                                                             \
     static bool read_##field(struct chat_request *r, jval v, err *e) {                                            \
-        r->field = v.raw;                                                                                         \
+        if (v.raw.n && v.raw.p[0] != '-') r->field = v.raw; /* LangChain says -1 for unsaid */                    \
         return v.type == J_NUMBER || fail(e, "'" #field "' must be a number.");                                   \
     }
 NUMBER(temperature)
@@ -434,6 +434,11 @@ static void write_system(struct up *u) {
         for (const struct chat_part *p = m->parts; p; p = p->next)
             if (p->type == PART_TEXT) write_text(u->w, p);
     }
+    if (u->r->format == FORMAT_JSON) {
+        if (!any) jw_karray(u->w, "system");
+        any = true;
+        jw_raw(u->w, STR("{\"type\":\"text\",\"text\":\"" CHAT_JSON_ORDER "\"}"));
+    }
     if (any) jw_array_end(u->w);
 }
 
@@ -529,22 +534,24 @@ static void write_thinking_config(struct up *u, const struct chat_target *to, in
     jw_object_end(w);
 }
 
+/* Newer models take temperature or top_p, not both, and beside thinking only top_p from 0.95 on: of two
+ * that are there the one goes that says less (a temperature of 1 is the default). */
 static void write_sampling(struct up *u) {
     const struct chat_request *r = u->r;
-    bool thinking = thinks(r),
-         one = r->temperature.n && !chat_above(r->temperature, 1) && chat_above(r->temperature, 0.9999);
-    if (thinking && r->temperature.n && !one)
-        chat_lose(u->acc, true, "temperature");
-    else if (chat_above(r->temperature, 1))
-        chat_lose(u->acc, true, "temperature");
-    else if (!thinking)
+    bool thinking = thinks(r), wide = chat_above(r->top_p, 0.9499);
+    bool one = r->temperature.n && !chat_above(r->temperature, 1) && chat_above(r->temperature, 0.9999);
+    bool temperature = r->temperature.n && !thinking && !chat_above(r->temperature, 1) && !(one && r->top_p.n);
+    bool top_p = r->top_p.n && !temperature && (wide || !thinking);
+    if (temperature)
         jw_kraw_if(u->w, "temperature", r->temperature);
-    if (r->top_p.n && (r->temperature.n || thinking))
-        chat_lose(u->acc, !chat_above(r->top_p, 0.9999), "top_p");
-    else
+    else if (r->temperature.n)
+        chat_lose(u->acc, !one, "temperature");
+    if (top_p)
         jw_kraw_if(u->w, "top_p", r->top_p);
-    if (r->top_k.n && thinking)
-        chat_lose(u->acc, true, "top_k");
+    else if (r->top_p.n)
+        chat_lose(u->acc, !wide, "top_p");
+    if (thinking)
+        chat_lose_top_k(r, u->acc);
     else
         jw_kraw_if(u->w, "top_k", r->top_k);
 }
@@ -554,11 +561,8 @@ static void lose_foreign(struct up *u) {
     if (r->n > 1) chat_lose(u->acc, true, "n");
     if (r->seed.n) chat_lose(u->acc, true, "seed");
     if (r->logprobs) chat_lose(u->acc, true, "logprobs");
-    if (r->format == FORMAT_JSON) chat_lose(u->acc, true, "response_format");
-    if (r->presence.n)
-        chat_lose(u->acc, chat_above(r->presence, 0) || r->presence.p[0] == '-', "presence_penalty");
-    if (r->frequency.n)
-        chat_lose(u->acc, chat_above(r->frequency, 0) || r->frequency.p[0] == '-', "frequency_penalty");
+    if (r->format == FORMAT_JSON) chat_lose(u->acc, false, "response_format (asked for in words)");
+    chat_lose_penalties(r, u->acc);
     if (jt_has(r->service_tier)) chat_lose(u->acc, true, "service_tier");
 }
 

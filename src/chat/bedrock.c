@@ -190,6 +190,11 @@ static void write_system(struct up *u) {
         any = true;
         for (const struct chat_part *p = m->parts; p; p = p->next) write_part(u, p);
     }
+    if (u->r->format == FORMAT_JSON) {
+        if (!any) jw_karray(u->w, "system");
+        any = true;
+        jw_raw(u->w, STR("{\"text\":\"" CHAT_JSON_ORDER "\"}"));
+    }
     if (any) jw_array_end(u->w);
 }
 
@@ -236,7 +241,7 @@ static void write_tools(struct up *u) {
         jw_object_end(w);
     }
     jw_object_end(w);
-    if (r->parallel == 0) chat_lose(u->acc, true, "parallel_tool_calls");
+    chat_lose_serial(r, u->acc);
 }
 
 static void write_inference(struct up *u, bool thinking) {
@@ -266,7 +271,7 @@ static void write_additional(struct up *u, bool claude, bool thinking) {
     int64_t limit = r->max_tokens ? r->max_tokens : 8192,
             budget = r->budget ? r->budget : chat_effort_budget(r->effort);
     if (r->effort > EFFORT_OFF && !thinking) chat_lose(u->acc, false, "reasoning effort");
-    if (r->top_k.n && !claude) chat_lose(u->acc, true, "top_k");
+    if (!claude) chat_lose_top_k(r, u->acc);
     if (!thinking && !(r->top_k.n && claude)) return;
     jw_kobject(w, "additionalModelRequestFields");
     if (thinking) {
@@ -283,7 +288,7 @@ static void write_additional(struct up *u, bool claude, bool thinking) {
 static void write_format(struct up *u) {
     const struct chat_request *r = u->r;
     jw *w = u->w;
-    if (r->format == FORMAT_JSON) chat_lose(u->acc, true, "response_format");
+    if (r->format == FORMAT_JSON) chat_lose(u->acc, false, "response_format (asked for in words)");
     if (r->format != FORMAT_SCHEMA) return;
     jw_kobject(w, "outputConfig");
     jw_kobject(w, "textFormat");
@@ -303,10 +308,7 @@ static void lose_foreign(struct up *u) {
     if (r->n > 1) chat_lose(u->acc, true, "n");
     if (r->seed.n) chat_lose(u->acc, true, "seed");
     if (r->logprobs) chat_lose(u->acc, true, "logprobs");
-    if (r->presence.n)
-        chat_lose(u->acc, chat_above(r->presence, 0) || r->presence.p[0] == '-', "presence_penalty");
-    if (r->frequency.n)
-        chat_lose(u->acc, chat_above(r->frequency, 0) || r->frequency.p[0] == '-', "frequency_penalty");
+    chat_lose_penalties(r, u->acc);
     if (jt_has(r->user)) chat_lose(u->acc, false, "user");
     if (jt_has(r->service_tier)) chat_lose(u->acc, true, "service_tier");
 }

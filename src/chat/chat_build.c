@@ -357,3 +357,18 @@ bool chat_above(str number, double limit) {
     double v;
     return json_f64((jval){.raw = number, .type = J_NUMBER}, &v) && v > limit;
 }
+
+static bool nonzero(str number) { return chat_above(number, 0) || (number.n && number.p[0] == '-'); }
+
+void chat_lose_top_k(const struct chat_request *r, struct chat_account *acc) {
+    if (r->top_k.n) chat_lose(acc, !chat_above(r->top_k, 31), "top_k");
+}
+
+void chat_lose_penalties(const struct chat_request *r, struct chat_account *acc) {
+    if (r->presence.n) chat_lose(acc, nonzero(r->presence), "presence_penalty");
+    if (r->frequency.n) chat_lose(acc, nonzero(r->frequency), "frequency_penalty");
+}
+
+void chat_lose_serial(const struct chat_request *r, struct chat_account *acc) {
+    if (r->parallel == 0 && r->tools) chat_lose(acc, r->tool_choice != TOOLS_NAMED, "parallel_tool_calls");
+}

@@ -77,6 +77,14 @@ void jw_parts_text(jw *w, const struct chat_part *parts);
 /* Usage totals. */
 int64_t chat_in(const struct usage *u);
 int64_t chat_out(const struct usage *u);
+/* Accounts for sampling parameters that a dialect has no place for: what is at its default, or cuts off
+ * next to nothing (the 32nd candidate and on), has no meaning to lose. */
+void chat_lose_top_k(const struct chat_request *r, struct chat_account *acc);
+void chat_lose_penalties(const struct chat_request *r, struct chat_account *acc);
+/* One call at a time can't be asked for; where one tool is forced it hardly matters. */
+void chat_lose_serial(const struct chat_request *r, struct chat_account *acc);
+/* What asks for JSON of a model whose API has no JSON mode without a schema. */
+#define CHAT_JSON_ORDER "Answer with a single JSON object and nothing else: no prose around it, no code fences."
 /* Compares a JSON number with a small integer (temperature ranges). */
 bool chat_above(str number, double limit);
 

@@ -30,7 +30,7 @@ static void write_tool_choice(const struct chat_request *r, struct chat_account 
     if (r->tool_choice == TOOLS_ANY || (r->tool_choice == TOOLS_NAMED && only))
         jw_kstr(w, "tool_choice", STR("REQUIRED"));
     if (r->tool_choice == TOOLS_NEVER) jw_kstr(w, "tool_choice", STR("NONE"));
-    if (r->parallel == 0 && r->tools) chat_lose(acc, true, "parallel_tool_calls");
+    chat_lose_serial(r, acc);
 }
 
 static void write_request(const struct chat_request *r, const struct chat_target *to, struct chat_account *acc,

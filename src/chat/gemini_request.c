@@ -598,7 +598,7 @@ static void write_tools(struct up *u) {
     jw_array_end(w);
     jw_object_end(w);
     jw_array_end(w);
-    if (r->parallel == 0) chat_lose(u->acc, true, "parallel_tool_calls");
+    chat_lose_serial(r, u->acc);
     if (r->tool_choice == TOOLS_UNSAID) return;
     jw_kobject(w, "toolConfig");
     jw_kobject(w, "functionCallingConfig");

@@ -628,7 +628,7 @@ static void write_sampling(struct up *u) {
         jw_kraw_if(w, "seed", r->seed);
     else if (r->seed.n)
         jw_kraw_if(w, "random_seed", r->seed); /* Mistral's name; others ignore it */
-    if (r->top_k.n) chat_lose(u->acc, true, "top_k");
+    chat_lose_top_k(r, u->acc);
     if (r->max_tokens) jw_ki64(w, u->q->max_tokens, r->max_tokens);
     if (r->n > 1) jw_ki64(w, "n", r->n);
     if (r->logprobs) jw_kbool(w, "logprobs", true);

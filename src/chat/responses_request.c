@@ -508,11 +508,8 @@ static void lose_foreign(struct up *u) {
     if (r->stops) chat_lose(u->acc, true, "stop");
     if (r->n > 1) chat_lose(u->acc, true, "n");
     if (r->seed.n) chat_lose(u->acc, true, "seed");
-    if (r->top_k.n) chat_lose(u->acc, true, "top_k");
-    if (r->presence.n)
-        chat_lose(u->acc, chat_above(r->presence, 0) || r->presence.p[0] == '-', "presence_penalty");
-    if (r->frequency.n)
-        chat_lose(u->acc, chat_above(r->frequency, 0) || r->frequency.p[0] == '-', "frequency_penalty");
+    chat_lose_top_k(r, u->acc);
+    chat_lose_penalties(r, u->acc);
 }
 
 void responses_write_request(const struct chat_request *r, const struct chat_target *to, struct chat_account *acc,

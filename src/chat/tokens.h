@@ -15,12 +15,12 @@ enum {
 
 /* Running counts over one or more texts. All zero to start. */
 struct token_estimate {
-    uint64_t chars;       /* code points, exact; a malformed byte may count as none */
-    uint64_t millitokens; /* thousandths of a token, estimated, of the bytes looked at closely */
-    uint64_t tokens;      /* given as tokens, counted */
-    uint32_t looked;      /* bytes looked at closely so far */
-    uint32_t skip;        /* bytes until the next window */
-    uint64_t rest;        /* bytes beyond those looked at closely */
+    uint64_t chars;                  /* code points, exact; a malformed byte may count as none */
+    uint64_t millitokens;            /* thousandths of a token, estimated, of the bytes looked at closely */
+    uint64_t tokens;                 /* given as tokens, counted */
+    uint32_t looked;                 /* bytes looked at closely so far */
+    uint32_t skip;                   /* bytes until the next window */
+    uint64_t rest;                   /* bytes beyond those looked at closely */
     uint64_t seen, seen_millitokens; /* of the rest: bytes in windows, and what they came to */
 };
 

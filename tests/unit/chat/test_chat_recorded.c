@@ -275,7 +275,8 @@ static str said(const struct chat_request *r, uint8_t role, arena *a) {
 }
 
 static const char *request_differs(const struct chat_request *x, const struct chat_request *y, arena *a) {
-    if (!str_eq(said(x, CHAT_SYSTEM, a), said(y, CHAT_SYSTEM, a))) return "system";
+    bool order = x->format == FORMAT_JSON; /* asked for in words of the system prompt */
+    if (!order && !str_eq(said(x, CHAT_SYSTEM, a), said(y, CHAT_SYSTEM, a))) return "system";
     if (x->messages && x->messages->role != CHAT_ASSISTANT &&
         !str_eq(said(x, CHAT_USER, a), said(y, CHAT_USER, a)))
         return "user text";
