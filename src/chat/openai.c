@@ -173,10 +173,17 @@ static void sort(struct splice *out, unsigned n) {
         }
 }
 
+/* A model where the body has none (the Azure client names it in the path): the first member. */
+static void edit_add_model(struct edits *e, const jscan *s, str name, arena *a) {
+    uint32_t at = offset(e, json_root(s, e->body).raw.p) + 1;
+    edit(e, at, at, arena_printf(a, "\"model\":" STR_FMT "%s", STR_ARG(name), s->count ? "," : ""));
+}
+
 unsigned openai_splices(const struct openai_request *r, const jscan *s, str body, str model, bool inject, arena *a,
                         struct splice out[OPENAI_SPLICES_MAX]) {
     struct edits e = {.out = out, .body = body};
     if (r->model.type == J_STRING && !json_is(r->model, model)) edit_value(&e, r->model, quoted(model, a));
+    if (r->model.type == J_NONE) edit_add_model(&e, s, quoted(model, a), a);
     if (r->metadata.type == J_OBJECT) edit_metadata(&e, s, r->metadata, a);
     if (inject && r->is_stream && !r->include_usage) edit_include_usage(&e, r);
     sort(out, e.count);

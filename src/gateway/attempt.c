@@ -54,8 +54,9 @@ static str build_head(struct call *c, struct provider_pool *pool, uint64_t body_
     buf_clear(b);
     buf_strz(b, "POST ");
     buf_str(b, p->base_path);
-    buf_strz(b, c->surface->path + 3); /* behind "/v1" */
-    if (r->query.n) {
+    buf_strz(b, c->surface->path + 3);                                        /* behind "/v1" */
+    bool azure_only = r->path_model.n && strcmp(p->kind->name, "azure") != 0; /* its api-version */
+    if (r->query.n && !azure_only) {
         buf_char(b, '?');
         buf_str(b, r->query);
     }

@@ -200,7 +200,9 @@ static bool needs_no_key(const struct surface *s) {
 /* What the head alone decides. False: answered already. */
 static bool admit_head(struct call *c, const struct http_head *h) {
     c->method = h->method;
-    c->surface = surface_find(h->path);
+    str model;
+    c->surface = surface_find(h->path, &model);
+    if (model.n) c->r->path_model = url_decode(model, &c->r->a);
     if (!c->surface) {
         call_fail(c, FAULT_UNKNOWN_PATH, STR_NONE, "Unknown path: " STR_FMT, STR_ARG(str_take(h->path, 200)));
         return false;

@@ -36,6 +36,7 @@ struct call_request {
     bool gzip, scanned;
     unsigned kept_count;
     str content_type, credential, query;
+    str path_model; /* the Azure client names it in the path */
     struct openai_request q;
     struct facts facts;
     bool facts_done;

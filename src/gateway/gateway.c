@@ -39,7 +39,7 @@ struct listener {
 
 struct origin_sessions {
     struct origin_sessions *next;
-    char *host;
+    char *host, *ca_file; /* a session says that the certificate was verified: by these authorities */
     uint16_t port;
     struct tls_sessions *sessions;
 };
@@ -87,14 +87,20 @@ struct labeler *gateway_labeler(struct gateway *g) {
 const uint64_t *gateway_prompt_key(const struct gateway *g) { return g->prompt_key; }
 bool gateway_stopping(const struct gateway *g) { return atomic_load_explicit(&g->stopping, memory_order_relaxed); }
 
-struct tls_sessions *gateway_sessions(struct gateway *g, str host, uint16_t port) {
+static char *copy_z(str s) {
+    char *z = xcalloc(1, s.n + 1);
+    if (s.n) memcpy(z, s.p, s.n);
+    return z;
+}
+
+struct tls_sessions *gateway_sessions(struct gateway *g, str host, uint16_t port, str ca_file) {
     pthread_mutex_lock(&g->lock);
     struct origin_sessions *s = g->sessions;
-    while (s && !(s->port == port && str_eqz(host, s->host))) s = s->next;
+    while (s && !(s->port == port && str_eqz(host, s->host) && str_eqz(ca_file, s->ca_file))) s = s->next;
     if (!s) {
         s = xcalloc(1, sizeof *s);
-        s->host = xcalloc(1, host.n + 1);
-        memcpy(s->host, host.p, host.n);
+        s->host = copy_z(host);
+        s->ca_file = copy_z(ca_file);
         s->port = port;
         s->sessions = tls_sessions_new();
         s->next = g->sessions;
@@ -340,6 +346,7 @@ static void free_sessions(struct gateway *g) {
         next = s->next;
         tls_sessions_free(s->sessions);
         free(s->host);
+        free(s->ca_file);
         free(s);
     }
 }

@@ -22,7 +22,7 @@ int gateway_run(struct gateway *g);
 /* For workers. */
 struct books *gateway_books(struct gateway *g);
 struct resolver *gateway_resolver(struct gateway *g);
-struct tls_sessions *gateway_sessions(struct gateway *g, str host, uint16_t port);
+struct tls_sessions *gateway_sessions(struct gateway *g, str host, uint16_t port, str ca_file);
 /* The key under which prompts are hashed: random, kept beside the ledger. */
 const uint64_t *gateway_prompt_key(const struct gateway *g);
 struct labeler *gateway_labeler(struct gateway *g);

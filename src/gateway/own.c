@@ -117,8 +117,7 @@ static int hex(char ch) {
     return ch >= '0' && ch <= '9' ? ch - '0' : (ch | 32) >= 'a' && (ch | 32) <= 'f' ? (ch | 32) - 'a' + 10 : -1;
 }
 
-/* Percent-decoding of a path segment ("vendor%2Fname"); malformed escapes stand for themselves. */
-static str url_decode(str s, arena *a) {
+str url_decode(str s, arena *a) {
     char *out = arena_alloc(a, s.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {

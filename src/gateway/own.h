@@ -3,12 +3,14 @@
 #ifndef DRAY_GATEWAY_OWN_H
 #define DRAY_GATEWAY_OWN_H
 
-#include "base/str.h"
+#include "base/arena.h"
 
 struct call;
 
 /* The path of the request, as sent. */
 str own_path(const struct call *c);
+/* Percent-decoding of a path segment ("vendor%2Fname") into `a`; malformed escapes stand for themselves. */
+str url_decode(str s, arena *a);
 
 void own_root(struct call *c);
 void own_healthz(struct call *c);

@@ -148,7 +148,7 @@ static bool read_body(struct call *c) {
         call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body must be a JSON object.");
         return false;
     }
-    if (!openai_request_read(&r->q, &r->scan, body, true, &param, &e)) {
+    if (!openai_request_read(&r->q, &r->scan, body, !r->path_model.n, &param, &e)) {
         call_fail(c, FAULT_BAD_REQUEST, param, "%s", e.msg);
         return false;
     }
@@ -304,7 +304,7 @@ void call_plan(struct call *c) {
     if (c->surface->endpoint && c->config->on_full == ON_FULL_REFUSE && !books_ready(c)) return;
     if (!read_body(c) || !read_hints(c, &tier_hint)) return;
     read_named_metadata(c);
-    str model = json_text(r->q.model, &r->a);
+    str model = r->path_model.n ? r->path_model : json_text(r->q.model, &r->a);
     r->facts.model = model;
     config_resolve(c->config, model, (enum dialect)c->surface->dialect, &r->named);
     if (r->named.what == RESOLVED_NONE) {

@@ -141,14 +141,16 @@ static bool is_event_stream(const struct http_head *h) {
     return str_istarts(t, STR("text/event-stream"));
 }
 
-/* Sends head_down with the framing; from here the answer flows. */
+/* Sends the head with its framing; from here the answer flows. A stream is never sent with a length: an
+ * error event may come behind what the provider announced. */
 static void send_head(struct call *c, const struct http_head *h) {
     buf *b = &c->w->text;
     if (c->conn && !conn_keep_alive(c->conn)) c->keep = false;
-    c->chunked_down = !(h && h->has_length && !c->strip) && c->conn && conn_minor(c->conn) >= 1;
+    bool length = h && h->has_length && !c->relay_sse;
+    c->chunked_down = !length && c->conn && conn_minor(c->conn) >= 1;
     if (c->chunked_down)
         buf_strz(b, "transfer-encoding: chunked\r\n");
-    else if (h && h->has_length && !c->strip)
+    else if (length)
         header_u64(b, "content-length", h->length);
     else
         c->keep = false; /* HTTP/1.0: the end of the connection ends the answer */

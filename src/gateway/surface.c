@@ -28,11 +28,27 @@ static const struct surface surfaces[] = {
     {"/", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_root},
 };
 
-const struct surface *surface_find(str path) {
+static const struct surface *find(str base, str path) {
     for (size_t i = 0; i < sizeof surfaces / sizeof *surfaces; i++) {
         const struct surface *s = &surfaces[i];
         str want = str_from(s->path);
+        if (base.n) { /* an alias of "/v1": only calls have one */
+            if (!s->endpoint || !str_starts(want, STR("/v1"))) continue;
+            want = str_skip(want, 3);
+        }
         if (s->prefix ? str_starts(path, want) && path.n > want.n : str_eq(path, want)) return s;
     }
     return NULL;
+}
+
+const struct surface *surface_find(str path, str *model) {
+    static const str v1 = STR_INIT("/openai/v1"), deployments = STR_INIT("/openai/deployments/");
+    *model = STR_NONE;
+    if (str_starts(path, v1)) return find(v1, str_skip(path, v1.n));
+    if (!str_starts(path, deployments)) return find(STR_NONE, path);
+    str rest = str_skip(path, deployments.n);
+    ptrdiff_t slash = str_chr(rest, '/');
+    if (slash <= 0) return NULL;
+    *model = str_take(rest, (size_t)slash);
+    return find(deployments, str_skip(rest, (size_t)slash));
 }

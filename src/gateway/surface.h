@@ -24,7 +24,8 @@ struct surface {
     void (*own)(struct call *c); /* dray's own answer, after the body is complete */
 };
 
-/* The row of a path, NULL when there is none. */
-const struct surface *surface_find(str path);
+/* The row of a path, NULL when there is none. Also by the paths of the Azure client: /openai/v1/… and
+ * /openai/deployments/NAME/…, where `*model` is what stands for NAME (still percent-encoded). */
+const struct surface *surface_find(str path, str *model);
 
 #endif

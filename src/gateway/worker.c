@@ -51,7 +51,7 @@ static str auth_block(const struct provider *p, str key, arena *a) {
 static void open_pool(struct worker *w, struct provider_pool *pool, const struct provider *p, arena *a) {
     struct origin o = {.host = p->host, .port = p->port, .tls = p->tls, .ca_file = p->ca_file};
     o.name = resolver_name(gateway_resolver(w->gateway), p->host, p->port);
-    if (p->tls) o.sessions = gateway_sessions(w->gateway, p->host, p->port);
+    if (p->tls) o.sessions = gateway_sessions(w->gateway, p->host, p->port, p->ca_file);
     pool->upstream =
         upstream_new(w->loop, &o, w->scratch, WORKER_SCRATCH, p->max_connections, UPSTREAM_IDLE_US, &pool->error);
     pool->auth_count = p->key_count ? p->key_count : 1;
