@@ -15,25 +15,29 @@ static double now_ns(void) {
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Text as people send it: lines of about 70 characters, now and then a quotation, in `utf8` some letters
- * beyond ASCII. */
-static void prose(buf *b, size_t n, bool utf8) {
+enum text { ASCII, MIXED, CJK };
+
+/* Text as people send it: lines of about 70 characters, now and then a quotation; with some letters beyond ASCII,
+ * or of hardly anything else. */
+static void prose(buf *b, size_t n, enum text kind) {
     static const char *const line[] = {"Please summarise the following report for the board, in plain words.\n",
                                        "The quarter's revenue rose by 4.2 % while costs for inference doubled;\n",
                                        "our customers said \"it works\" and asked for more of the same things.\n"};
     for (size_t i = 0; b->n < n; i++) {
-        buf_strz(b, line[i % 3]);
-        if (utf8)
+        if (kind != CJK) buf_strz(b, line[i % 3]);
+        if (kind != ASCII)
             buf_strz(b, "Gr\xc3\xbc\xc3\x9f\x65 aus M\xc3\xbcnchen \xe2\x80\x93 "
                         "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae\xe6\x96\x87\n");
+        for (int k = 0; kind == CJK && k < 20; k++)
+            buf_strz(b, "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae");
     }
 }
 
-static void chat(buf *b, size_t size, bool utf8) {
+static void chat(buf *b, size_t size, enum text kind) {
     buf content;
     jw w;
     buf_init(&content, 1 << 20);
-    prose(&content, size > 400 ? size - 400 : size, utf8);
+    prose(&content, size > 400 ? size - 400 : size, kind);
     jw_init(&w, b);
     jw_object(&w);
     jw_key(&w, "model");
@@ -102,16 +106,17 @@ static double best(str text, size_t piece) {
 }
 
 int main(void) {
+    static const char *const name[] = {"ascii", "mixed", "cjk"};
     static const size_t size[] = {2048, 32 * 1024, 256 * 1024};
     printf("%-10s %-6s %12s %12s %12s %9s\n", "body", "text", "scan ns", "pieces ns", "walk ns", "scan GB/s");
-    for (int utf8 = 0; utf8 < 2; utf8++)
+    for (int kind = ASCII; kind <= CJK; kind++)
         for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
             buf b;
             buf_init(&b, 1 << 20);
-            chat(&b, size[i], utf8);
+            chat(&b, size[i], (enum text)kind);
             double whole = best(buf_view(&b), b.n), parts = best(buf_view(&b), 16384),
                    walk = best(buf_view(&b), 0);
-            printf("%-10zu %-6s %12.0f %12.0f %12.0f %9.2f\n", b.n, utf8 ? "mixed" : "ascii", whole, parts, walk,
+            printf("%-10zu %-6s %12.0f %12.0f %12.0f %9.2f\n", b.n, name[kind], whole, parts, walk,
                    (double)b.n / whole);
             buf_free(&b);
         }

@@ -171,22 +171,39 @@ static inline const char *string_done(jscan *s, const struct feed *f, const char
     return at_top(s) ? key_done(s, f, p) : p + 1;
 }
 
+#if JSON_SSE2
+enum { DENSE = 0xFFF }; /* twelve marked bytes in a row: it pays to check all 64 at once (measured) */
+
+/* Text of hardly any ASCII is checked 64 bytes at once. Takes what is not ASCII and what lies behind the last
+ * whole character out of `mask`; returns where that is, 0 when something is wrong, maybe behind this string. */
+static __attribute__((noinline)) size_t dense_block(const char *p, uint64_t *mask) {
+    uint64_t high = json_high64(p);
+    size_t len = json_utf8_block(p, high);
+    *mask &= ~high & (len < 64 ? (1ull << len) - 1 : UINT64_MAX);
+    return len;
+}
+#endif
+
 /* Over what is plain, short escapes, and UTF-8, block by block; stops at the quote, at what is rare or wrong, and
  * near the end of the text. Looking at a block once and then only at its marked bytes matters: text has an
  * escape or a letter beyond ASCII every few dozen bytes, and each restart costs a mispredicted branch. */
 static inline const char *string_blocks(jscan *s, const char *p, const char *end) {
 #if JSON_SSE2
-    for (; end - p >= 64; p += 64) {
-        for (uint64_t mask = json_special64(p), n; mask; mask &= ~(n << __builtin_ctzll(mask))) {
-            const char *q = p + __builtin_ctzll(mask);
+    for (size_t len = 64; end - p >= 64; p += len, len = 64) {
+        for (uint64_t mask = json_special64(p), n; mask; mask &= ~n) {
+            int i = __builtin_ctzll(mask);
+            const char *q = p + i;
             if (*q == '\\') {
-                if (q - p == 63 || !json_short_escape(q[1])) return q;
+                if (i == 63 || !json_short_escape(q[1])) return q;
                 s->esc = true;
-                n = 3;
+                n = 3ull << i;
+            } else if (*q & 0x80 && (mask >> i & DENSE) == DENSE) {
+                if (!(len = dense_block(p, &mask))) return q;
+                n = 0;
             } else {
-                int len = *q & 0x80 ? json_utf8(q, p + 64) : 0;
-                if (len < 2) return q;
-                n = (1u << len) - 1;
+                int letter = *q & 0x80 ? json_utf8(q, p + 64) : 0;
+                if (letter < 2) return q;
+                n = ((1ull << letter) - 1) << i;
             }
         }
     }

@@ -3,8 +3,9 @@
  *
  * Nothing is copied and there is no tree: a jval is a view of the source text, so the source must
  * outlive it. Cursors are for text that json_scan (or json_check) accepted and don't check
- * again; on any other text they stay inside it and come to an end, but what they say means nothing. Malformed UTF-8, lone surrogate escapes, control characters in strings, nesting past
- * JSON_DEPTH_MAX and anything after the document are errors with a byte offset. */
+ * again; on any other text they stay inside it and come to an end, but what they say means nothing. Malformed
+ * UTF-8, lone surrogate escapes, control characters in strings, nesting past JSON_DEPTH_MAX and anything after the
+ * document are errors with a byte offset. */
 #ifndef DRAY_BASE_JSON_H
 #define DRAY_BASE_JSON_H
 

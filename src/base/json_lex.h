@@ -30,6 +30,45 @@ static inline uint64_t json_special64(const char *p) {
     return json_special16(p) | json_special16(p + 16) << 16 | json_special16(p + 32) << 32 |
            json_special16(p + 48) << 48;
 }
+
+/* One bit for each of the 64 bytes at p that is greater than `than`, both signed: ASCII is above 0x80 to 0xFF. */
+static inline uint64_t json_above64(const char *p, signed char than) {
+    uint64_t mask = 0;
+    for (int i = 3; i >= 0; i--) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+        mask = mask << 16 | (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(v, _mm_set1_epi8(than)));
+    }
+    return mask;
+}
+
+static inline uint64_t json_high64(const char *p) { return ~json_above64(p, -1); }
+
+static inline uint64_t json_equal64(const char *p, unsigned char c) {
+    return json_above64(p, (signed char)(c - 1)) & ~json_above64(p, (signed char)c);
+}
+
+/* Whether lead bytes that limit their second byte (E0, ED, F0, F4) have a good one. */
+static inline bool json_utf8_seconds(const char *p) {
+    uint64_t a0 = json_above64(p, (signed char)0x9F), x90 = json_above64(p, (signed char)0x8F);
+    uint64_t low = json_equal64(p, 0xE0) << 1 & ~a0, high = json_equal64(p, 0xED) << 1 & a0;
+    low |= json_equal64(p, 0xF0) << 1 & ~x90;
+    high |= json_equal64(p, 0xF4) << 1 & x90;
+    return !(low | high);
+}
+
+/* Checks the 64 bytes at p, the start of a character, of which those of `high` are not ASCII. Returns how many
+ * bytes are whole characters (61 to 64), 0 when it is not UTF-8. Every lead byte asks for so many continuation
+ * bytes behind it: they must stand exactly where they are asked for. */
+static inline size_t json_utf8_block(const char *p, uint64_t high) {
+    uint64_t lead = json_above64(p, (signed char)0xBF) & high, two = json_above64(p, (signed char)0xC1) & high;
+    uint64_t three = json_above64(p, (signed char)0xDF) & high, four = json_above64(p, (signed char)0xEF) & high;
+    uint64_t asked = lead << 1 | three << 2 | four << 3;
+    if (asked != (high & ~lead) || lead != two) return 0;
+    if (four && json_above64(p, (signed char)0xF4) & four) return 0;
+    uint64_t limited = four | json_equal64(p, 0xE0) | json_equal64(p, 0xED);
+    if (limited && !json_utf8_seconds(p)) return 0;
+    return lead >> 63 ? 63 : three >> 62 & 1 ? 62 : four >> 61 & 1 ? 61 : 64;
+}
 #endif
 
 /* First byte from p on that a string can't simply have: quote, backslash, control, or not ASCII. */

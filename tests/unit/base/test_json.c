@@ -209,14 +209,29 @@ static void test_many_members(void **state) {
 static void test_alignment(void **state) {
     (void)state;
     static const char *const mark[] = {
-        "\\n", "\\\"", "\\\\", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\\ud83d\\ude00", "\\u0041"};
-    static const char *const wrong[] = {"\x1f",     "\\x",          "\\u12g4", "\\ud800x", "\\udc00",
-                                        "\xc0\xaf", "\xed\xa0\x80", "\xff",    "\xe2\x82"};
+        "\xed\x9f\xbf", "\xee\x80\x80", "\xe0\xa0\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\\n",    "\\\"",
+        "\\\\",         "\xc3\xa9",     "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\\ud83d\\ude00",   "\\u0041"};
+    static const char *const wrong[] = {"\xf4\x90\x80\x80",
+                                        "\xf0\x8f\xbf\xbf",
+                                        "\xe0\x9f\xbf",
+                                        "\x80",
+                                        "\xc3\xa9\x80",
+                                        "\xf5\x80\x80\x80",
+                                        "\x1f",
+                                        "\\x",
+                                        "\\u12g4",
+                                        "\\ud800x",
+                                        "\\udc00",
+                                        "\xc0\xaf",
+                                        "\xed\xa0\x80",
+                                        "\xff",
+                                        "\xe2\x82"};
+    enum { GOOD = sizeof mark / sizeof *mark, WRONG = sizeof wrong / sizeof *wrong };
     for (size_t before = 0; before < 150; before++)
-        for (size_t k = 0; k < 8 + 9; k++) {
-            bool good = k < 8;
-            const char *piece = good ? mark[k] : wrong[k - 8];
-            str fill = repeat("x", before, "");
+        for (size_t k = 0; k < GOOD + WRONG; k++) {
+            bool good = k < GOOD;
+            const char *piece = good ? mark[k] : wrong[k - GOOD];
+            str fill = before % 3 ? repeat("x", before, "") : repeat("\xe6\x97\xa5", before / 3, "");
             str text = arena_printf(&mem, "{\"k\":\"" STR_FMT "%s" STR_FMT "\",\"z\":[\"%s\"]}", STR_ARG(fill),
                                     piece, STR_ARG(repeat("y", 150 - before, "")), good ? piece : "");
             jscan s = scan_cut(text, text.n, 1);
@@ -226,13 +241,53 @@ static void test_alignment(void **state) {
                 continue;
             }
             jval v = json_find(&s, text, STR("k")), z = json_find(&s, text, STR("z")), item;
-            assert_int_equal(v.esc, k < 3 || k > 5);
+            assert_int_equal(v.esc, piece[0] == '\\');
             assert_int_equal(v.raw.n, 150 + strlen(piece));
             jval same = json_get(json_root(&s, text), STR("k"));
             assert_true(same.raw.p == v.raw.p && same.raw.n == v.raw.n && same.esc == v.esc);
             jiter it = json_iter(z);
             assert_true(json_item(&it, &item) && str_eqz(item.raw, piece) && item.esc == v.esc);
             assert_false(json_item(&it, &item));
+        }
+}
+
+/* Every pair of bytes, with what may follow, in the middle of a long string of ASCII or of none. */
+static void test_utf8_exhaustive(void **state) {
+    (void)state;
+    static const char *const tails[] = {"xx", "\x80x", "\x80\xbf", "\xbf\xc2"}, *const fill[] = {"x", "\xd0\xb6",
+                                                                                                 "\xe6\x97\xa5"};
+    char text[220];
+    for (unsigned x = 0; x < 4 * 65536; x++) {
+        char pair[3] = {(char)(x >> 8), (char)x, 0};
+        if ((pair[0] & 0x80) == 0) continue;
+        if ((unsigned char)pair[1] < 0x20 || strchr("\"\\", pair[1])) continue;
+        const char *letter = fill[x % 3], *tail = tails[x >> 16];
+        size_t n = 2, step = strlen(letter), before = 20 + x % 61, at;
+        memcpy(text, "[\"", 2);
+        for (; n + step <= before; n += step) memcpy(text + n, letter, step);
+        for (; n < before; n++) text[n] = 'x';
+        memcpy(text + n, pair, 2);
+        memcpy(text + n + 2, tail, 2);
+        for (n += 4; n < 200; n += step) memcpy(text + n, letter, step);
+        memcpy(text + n, "\"]", 2);
+        str all = {text, n + 2};
+        bool good = str_utf8(all);
+        if (json_check(all, NULL, NULL, &at) != good)
+            fail_msg("%02x %02x, tail %u", x >> 8 & 255, x & 255, x >> 16);
+        if (!good) assert_true(at >= before && at <= before + 5);
+    }
+}
+
+/* Many marked bytes in a row, whatever they are: an error, and an end. */
+static void test_rows_of_marks(void **state) {
+    (void)state;
+    static const char *const mark[] = {"\"", "\\", "\x01", "\xff", "\x80", "\xc3", "\\\"", "\\u"};
+    for (size_t k = 0; k < sizeof mark / sizeof *mark; k++)
+        for (size_t before = 0; before < 70; before++) {
+            str text =
+                arena_printf(&mem, "[\"" STR_FMT "\xd0\xb6" STR_FMT STR_FMT "]", STR_ARG(repeat("x", before, "")),
+                             STR_ARG(repeat(mark[k], 33, "")), STR_ARG(repeat("y", 70, "")));
+            assert_false(json_check(text, NULL, NULL, NULL));
         }
 }
 
@@ -610,6 +665,8 @@ int main(void) {
                                        T(test_repeated_keys),
                                        T(test_many_members),
                                        T(test_alignment),
+                                       T(test_utf8_exhaustive),
+                                       T(test_rows_of_marks),
                                        T(test_resume_does_not_rescan),
                                        T(test_more_after_document),
                                        T(test_cursor),
