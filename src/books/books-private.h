@@ -12,8 +12,8 @@
 #include <sys/types.h>
 
 enum {
-    SLICE_CALLS = 2000,   /* ended calls in one transaction */
-    SLICE_EVENTS = 16000, /* events read for one transaction */
+    SLICE_CALLS = 5000,   /* ended calls in one transaction */
+    SLICE_EVENTS = 40000, /* events read for one transaction */
     SEGMENTS_HELD = 4,    /* sealed segments kept for calls in flight, per writer */
     WAL_MAX = 262144,     /* pages of log at which writing pauses: 1 GiB */
 };

@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 enum {
-    BUSY_SLICE_US = 200000, /* between slices under load: large batches are cheaper */
+    BUSY_SLICE_US = 250000, /* between slices under load: large batches are cheaper */
     IDLE_SLICE_US = 40000,  /* between slices otherwise */
     BUSY_EVENTS = 200,      /* so many events in a slice are load */
     STEP_US = 20000,        /* looks at stop_at while waiting */

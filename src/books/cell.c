@@ -1,11 +1,16 @@
 /* cell: see the header. Columns follow rollup.def and the usage classes; histograms are sparse blobs
- * (hist.h). In the journal a call's part is hour, dim, 0 or 1 for its sign, a bit per number that is not zero,
- * those numbers, whether it is timed, and the three latencies, all as varints. */
+ * (hist.h). In the journal a call's part is hour, its dims, 0 or 1 for its sign, a bit per number that is not
+ * zero, those numbers, whether it is timed, and the three latencies, all as varints. */
 #include "books/cell.h"
 
 #include <stdlib.h>
 
 const char *const cell_table[CELL_LEVELS] = {"cell_hour", "cell_day"};
+const char *const dim_names[DIM_COUNT] = {
+#define X(name, value) #name,
+    CELL_DIMS(X)
+#undef X
+};
 static const uint64_t level_us[CELL_LEVELS] = {HOUR_US, DAY_US};
 
 enum { NUMBERS = SUM_COUNT + USAGE_CLASSES };
@@ -52,21 +57,15 @@ void cell_columns(buf *b, const char *type) {
 }
 
 void rollup_schema(buf *b) {
-    buf_strz(b, "CREATE TABLE cell_dim(id INTEGER PRIMARY KEY, hash INTEGER UNIQUE");
-#define X(name) buf_strz(b, ", " #name " TEXT");
-    CELL_DIMS(X)
-#undef X
-    buf_strz(b, ");CREATE TABLE cell_pending(seq INTEGER PRIMARY KEY, cells BLOB);");
+    buf_strz(b, "CREATE TABLE cell_dim(id INTEGER PRIMARY KEY, hash INTEGER UNIQUE, dimension TEXT, value TEXT);"
+                "CREATE TABLE cell_pending(seq INTEGER PRIMARY KEY, cells BLOB);");
     for (unsigned l = 0; l < CELL_LEVELS; l++) {
         buf_printf(b, "CREATE TABLE %s(period INTEGER, dim INTEGER", cell_table[l]);
         cell_columns(b, " INTEGER");
         buf_strz(b, ", PRIMARY KEY(period, dim)) WITHOUT ROWID;");
         if (l == CELL_HOUR) buf_strz(b, "CREATE INDEX cell_hour_dim ON cell_hour(dim, period);");
-        buf_printf(b, "CREATE VIEW %s AS SELECT c.period*%llu AS time", l == CELL_HOUR ? "hours" : "days",
-                   (unsigned long long)level_us[l]);
-#define X(name) buf_strz(b, ", nullif(d." #name ",'') AS " #name);
-        CELL_DIMS(X)
-#undef X
+        buf_printf(b, "CREATE VIEW %s AS SELECT c.period*%llu AS time, d.dimension, d.value",
+                   l == CELL_HOUR ? "hours" : "days", (unsigned long long)level_us[l]);
         cell_columns(b, "");
         buf_printf(b, " FROM %s c JOIN cell_dim d ON d.id=c.dim;", cell_table[l]);
     }
@@ -122,15 +121,15 @@ static uint64_t get(str *s) {
 static uint64_t zigzag(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
 static int64_t unzigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
 
-void cell_pack(int64_t hour, int64_t dim, const struct cell_call *call, int sign, buf *out) {
+void cell_pack(int64_t hour, const int64_t dim[DIM_COUNT], const struct cell_call *call, int sign, buf *out) {
     enum { VARINT_MAX = 10, OTHERS = 8 };
-    char *p = buf_room(out, (NUMBERS + OTHERS) * VARINT_MAX);
+    char *p = buf_room(out, (NUMBERS + OTHERS + DIM_COUNT) * VARINT_MAX);
     if (!p) return;
     const int64_t *n = (const int64_t *)&call->sums;
     uint64_t bits = 0;
     for (unsigned i = 0; i < NUMBERS; i++) bits |= (uint64_t)(n[i] != 0) << i;
     p = put(p, (uint64_t)hour);
-    p = put(p, (uint64_t)dim);
+    for (unsigned i = 0; i < DIM_COUNT; i++) p = put(p, (uint64_t)dim[i]);
     p = put(p, sign < 0);
     p = put(p, bits);
     for (unsigned i = 0; i < NUMBERS; i++)
@@ -142,11 +141,11 @@ void cell_pack(int64_t hour, int64_t dim, const struct cell_call *call, int sign
     out->n = (size_t)(p - out->p);
 }
 
-static void unpack(str *s, struct cell *c) {
+static void unpack(str *s, struct cell *c, int64_t dim[DIM_COUNT]) {
     memset(c, 0, sizeof *c);
     struct cell_call call = {0};
     c->period = (int64_t)get(s);
-    c->dim = (int64_t)get(s);
+    for (unsigned i = 0; i < DIM_COUNT; i++) dim[i] = (int64_t)get(s);
     int sign = get(s) ? -1 : 1;
     uint64_t bits = get(s);
     int64_t *n = (int64_t *)&call.sums;
@@ -168,8 +167,12 @@ bool cell_each_pending(sqlite3 *db, bool (*each)(void *ctx, const struct cell *c
     bool more = true;
     while (more && (rc = sqlite3_step(q)) == SQLITE_ROW) {
         for (str rest = column_bytes(q, 0); rest.n && more;) {
-            unpack(&rest, c);
-            more = each(ctx, c);
+            int64_t dim[DIM_COUNT];
+            unpack(&rest, c, dim);
+            for (unsigned i = 0; i < DIM_COUNT && more; i++) {
+                c->dim = dim[i];
+                more = each(ctx, c);
+            }
         }
     }
     free(c);
@@ -190,13 +193,17 @@ struct reading {
     struct cell_row row;
 };
 
-static void row_fill(struct cell_row *row, const struct cell *c, uint64_t period_us, sqlite3_stmt *q, int at) {
+/* Columns `at` and the next: dimension and value. */
+static bool row_fill(struct cell_row *row, const struct cell *c, uint64_t period_us, sqlite3_stmt *q, int at) {
+    str name = column_bytes(q, at);
+    for (row->dim = 0; row->dim < DIM_COUNT && !str_eqz(name, dim_names[row->dim]);) row->dim++;
     row->period = (uint64_t)c->period * period_us;
-    for (int i = 0; i < DIM_COUNT; i++) row->dim[i] = column_bytes(q, at + i);
+    row->value = column_bytes(q, at + 1);
     row->sums = c->sums;
     row->ttft = c->ttft;
     row->duration = c->duration;
     row->overhead = c->overhead;
+    return row->dim < DIM_COUNT; /* a later version's */
 }
 
 static bool read_pending(void *ctx, const struct cell *c) {
@@ -204,21 +211,10 @@ static bool read_pending(void *ctx, const struct cell *c) {
     if (c->period < r->from || c->period >= r->to) return true;
     sqlite3_bind_int64(r->dims, 1, c->dim);
     if (sqlite3_step(r->dims) == SQLITE_ROW) {
-        row_fill(&r->row, c, HOUR_US, r->dims, 0);
-        r->more = r->each(r->ctx, &r->row);
+        if (row_fill(&r->row, c, HOUR_US, r->dims, 0)) r->more = r->each(r->ctx, &r->row);
     }
     sqlite3_reset(r->dims);
     return r->more;
-}
-
-static void dim_columns(buf *b) {
-    const char *comma = "";
-#define X(name)                                                                                                   \
-    buf_strz(b, comma);                                                                                           \
-    buf_strz(b, "d." #name);                                                                                      \
-    comma = ", ";
-    CELL_DIMS(X)
-#undef X
 }
 
 static bool prepare(sqlite3 *db, buf *sql, sqlite3_stmt **q, err *e) {
@@ -231,9 +227,7 @@ static bool read_level(struct reading *r, enum cell_level level, uint64_t from, 
     if (from >= to || !r->more) return true;
     buf b;
     buf_init(&b, 1 << 16);
-    buf_strz(&b, "SELECT ");
-    dim_columns(&b);
-    buf_strz(&b, ", c.period");
+    buf_strz(&b, "SELECT d.dimension, d.value, c.period");
     cell_columns(&b, "");
     buf_printf(&b, " FROM %s c CROSS JOIN cell_dim d ON d.id=c.dim WHERE c.period>=? AND c.period<?",
                cell_table[level]);
@@ -245,10 +239,9 @@ static bool read_level(struct reading *r, enum cell_level level, uint64_t from, 
     int rc = SQLITE_DONE;
     while (r->more && (rc = sqlite3_step(q)) == SQLITE_ROW) {
         memset(c, 0, sizeof *c);
-        c->period = sqlite3_column_int64(q, DIM_COUNT);
-        cell_read(q, DIM_COUNT + 1, c);
-        row_fill(&r->row, c, level_us[level], q, 0);
-        r->more = r->each(r->ctx, &r->row);
+        c->period = sqlite3_column_int64(q, 2);
+        cell_read(q, 3, c);
+        if (row_fill(&r->row, c, level_us[level], q, 0)) r->more = r->each(r->ctx, &r->row);
     }
     free(c);
     bool good = !r->more || rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(r->db));
@@ -267,9 +260,7 @@ bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx
     if (first >= last) first = last = to;
     buf b;
     buf_init(&b, 1 << 12);
-    buf_strz(&b, "SELECT ");
-    dim_columns(&b);
-    buf_strz(&b, " FROM cell_dim d WHERE id=?");
+    buf_strz(&b, "SELECT dimension, value FROM cell_dim WHERE id=?");
     if (!prepare(db, &b, &r.dims, e)) return false;
     bool good = read_level(&r, CELL_HOUR, from, first, e) && read_level(&r, CELL_DAY, first, last, e) &&
                 read_level(&r, CELL_HOUR, last, to, e) && (!r.more || cell_each_pending(db, read_pending, &r, e));

@@ -34,8 +34,8 @@ void cell_read(sqlite3_stmt *q, int at, struct cell *c);
 void cell_bind(sqlite3_stmt *q, int at, const struct cell *c, buf *scratch);
 
 /* One call's part of a cell, for the journal. */
-void cell_pack(int64_t hour, int64_t dim, const struct cell_call *call, int sign, buf *out);
-/* Calls back for each journalled part, as a cell of its own. */
+void cell_pack(int64_t hour, const int64_t dim[DIM_COUNT], const struct cell_call *call, int sign, buf *out);
+/* Calls back for each journalled part, as a cell of its own, dimension by dimension. */
 bool cell_each_pending(sqlite3 *db, bool (*each)(void *ctx, const struct cell *c), void *ctx, err *e);
 
 #endif

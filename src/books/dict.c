@@ -5,9 +5,14 @@
 
 #include <stdlib.h>
 
+/* Keys may be numbers put side by side: their low bits are mixed first. */
+static uint32_t home(const struct dict *d, uint64_t hash) {
+    return (uint32_t)((hash * 0x9e3779b97f4a7c15u) >> 32) & (d->slots - 1);
+}
+
 int64_t dict_get(const struct dict *d, uint64_t hash) {
     if (!d->slots) return 0;
-    for (uint32_t i = (uint32_t)hash & (d->slots - 1);; i = (i + 1) & (d->slots - 1)) {
+    for (uint32_t i = home(d, hash);; i = (i + 1) & (d->slots - 1)) {
         if (!d->slot[i].id) return 0;
         if (d->slot[i].hash == hash) return d->slot[i].id;
     }
@@ -26,7 +31,7 @@ static void grow(struct dict *d) {
 void dict_put(struct dict *d, uint64_t hash, int64_t id) {
     if (d->count >= DICT_MAX) dict_clear(d);
     if (d->count * 2 >= d->slots) grow(d);
-    uint32_t i = (uint32_t)hash & (d->slots - 1);
+    uint32_t i = home(d, hash);
     while (d->slot[i].id && d->slot[i].hash != hash) i = (i + 1) & (d->slots - 1);
     if (!d->slot[i].id) d->count++;
     d->slot[i] = (struct dict_entry){hash, id};

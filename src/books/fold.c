@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { BUCKETS_FIRST = 1024, EVENTS_FIRST = 960 };
+enum { BUCKETS_FIRST = 1024, EVENTS_FIRST = 896, SPARES_MAX = 4096 };
 
 struct saved_head {
     uint32_t len;
@@ -55,7 +55,13 @@ struct fold_call *fold_get(struct fold *f, struct uuid id) {
     struct fold_call *c = fold_find(f, id);
     if (c) return c;
     if (f->count >= f->buckets) grow(f);
-    c = xmalloc(sizeof *c + EVENTS_FIRST);
+    if (f->spare) {
+        c = f->spare;
+        f->spare = c->next;
+        f->spares--;
+    } else {
+        c = xmalloc(sizeof *c + EVENTS_FIRST);
+    }
     *c = (struct fold_call){.id = id, .cap = EVENTS_FIRST, .events = (unsigned char *)(c + 1)};
     size_t k = slot(f, id);
     c->next = f->bucket[k];
@@ -70,13 +76,23 @@ void fold_drop(struct fold *f, struct fold_call *c) {
     *link = c->next;
     f->count--;
     if (c->events != (unsigned char *)(c + 1)) free(c->events);
-    free(c);
+    if (f->spares == SPARES_MAX) {
+        free(c);
+        return;
+    }
+    c->next = f->spare;
+    f->spare = c;
+    f->spares++;
 }
 
 static void drop_one(void *ctx, struct fold_call *c) { fold_drop(ctx, c); }
 
 void fold_free(struct fold *f) {
     fold_each(f, drop_one, f);
+    for (struct fold_call *c = f->spare, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
     free(f->bucket);
     *f = (struct fold){0};
 }

@@ -28,6 +28,8 @@ struct fold_call {
 struct fold {
     struct fold_call **bucket;
     size_t buckets, count;
+    struct fold_call *spare; /* freed ones, kept for the next */
+    size_t spares;
 };
 
 void fold_init(struct fold *f);

@@ -36,8 +36,8 @@ static const struct {
     [FILTER_rule] = {"rule", DIM, IN_ROUTE "rule=?)"},
     [FILTER_provider] = {"provider", DIM, IN_ROUTE "provider=?)"},
     [FILTER_model] = {"model", DIM, IN_ROUTE "model=?)"},
-    [FILTER_baseline_model] = {"baseline_model", DIM, IN_ROUTE "baseline_model=?)"},
-    [FILTER_observed_tier] = {"observed_tier", DIM, IN_ROUTE "observed_tier=?)"},
+    [FILTER_baseline_model] = {"baseline_model", PLAIN, IN_ROUTE "baseline_model=?)"},
+    [FILTER_observed_tier] = {"observed_tier", PLAIN, IN_ROUTE "observed_tier=?)"},
     [FILTER_user] = {"user", PLAIN, "c.user=(SELECT id FROM user WHERE name=?)"},
     [FILTER_requested_model] = {"requested_model", PLAIN, IN_ROUTE "requested_model=?)"},
     [FILTER_dialect] = {"dialect", PLAIN, IN_ROUTE "dialect=?)"},
@@ -288,25 +288,29 @@ static bool add_hour(void *ctx, const struct cell *c) {
     return true;
 }
 
-/* Hours in which there are such calls, newest first; the journal's are taken as they are. */
+/* Hours in which there are such calls (by one of the filters), newest first; the journal's are taken as they are.
+ */
 static bool find_hours(struct search *s, struct hours *h, err *e) {
     sqlite3 *db = ledger_db(s->l);
     buf b;
     sqlite3_stmt *stmt = NULL;
     buf_init(&b, 1 << 14);
-    buf_strz(&b, "SELECT DISTINCT period FROM cell_hour WHERE dim IN (SELECT id FROM cell_dim WHERE 1");
-    for (int i = 0; i < FILTER_COUNT; i++)
-        if (s->q->filter[i].p && filters[i].kind == DIM) buf_printf(&b, " AND %s=?", filters[i].name);
-    buf_printf(&b, ") AND period<=? AND period>=? ORDER BY period DESC LIMIT %d", HOURS_MAX / 2);
+    int by = 0;
+    while (!s->q->filter[by].p || filters[by].kind != DIM) by++;
+    const char *value = by == FILTER_model      ? "substr(value,instr(value,'/')+1)"
+                        : by == FILTER_provider ? "substr(value,1,instr(value,'/')-1)"
+                                                : "value";
+    buf_printf(
+        &b,
+        "SELECT DISTINCT period FROM cell_hour WHERE dim IN (SELECT id FROM cell_dim WHERE dimension='%s' AND"
+        " %s=?) AND period<=? AND period>=? ORDER BY period DESC LIMIT %d",
+        by == FILTER_provider ? "model" : filters[by].name, value, HOURS_MAX / 2);
     bool good = sqlite3_prepare_v2(db, b.p, (int)b.n, &stmt, NULL) == SQLITE_OK;
     buf_free(&b);
     if (!good) return fail(e, "%s", sqlite3_errmsg(db));
-    int at = 1;
-    for (int i = 0; i < FILTER_COUNT; i++)
-        if (s->q->filter[i].p && filters[i].kind == DIM)
-            sqlite3_bind_text(stmt, at++, s->q->filter[i].p, (int)s->q->filter[i].n, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, at++, (int64_t)(s->reached / HOUR_US));
-    sqlite3_bind_int64(stmt, at, (int64_t)(s->q->since / HOUR_US));
+    sqlite3_bind_text(stmt, 1, s->q->filter[by].p, (int)s->q->filter[by].n, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, (int64_t)(s->reached / HOUR_US));
+    sqlite3_bind_int64(stmt, 3, (int64_t)(s->q->since / HOUR_US));
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) h->hour[h->count++] = (uint64_t)sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);

@@ -24,8 +24,8 @@ enum {
     X(rule, DIM)                                                                                                  \
     X(provider, DIM)                                                                                              \
     X(model, DIM)                                                                                                 \
-    X(baseline_model, DIM)                                                                                        \
-    X(observed_tier, DIM)                                                                                         \
+    X(baseline_model, PLAIN)                                                                                      \
+    X(observed_tier, PLAIN)                                                                                       \
     X(user, PLAIN)                                                                                                \
     X(requested_model, PLAIN)                                                                                     \
     X(dialect, PLAIN)                                                                                             \

@@ -1,11 +1,13 @@
 /* rollup: see the header.
  *
- * Sums are kept per hour in memory and written to the cells once a minute, or when it is quiet: under
- * load thousands of cells may be in use, and writing each with every slice was measured to cost more than
- * the calls themselves. So that sums and rows can't disagree after a crash, each slice journals what it
- * added (cell_pending: one row, about 60 bytes a call) in the transaction that writes its calls; the flush
- * moves the journal into cell_hour and cell_day in one transaction. Memory is never more than a copy of the
- * journal, from which it is read again after a rollback; readers add the journal to the cells. */
+ * Sums are kept per hour in memory and written to the cells once a minute, or when it is quiet. So that sums and
+ * rows can't disagree after a crash, each slice journals what it added (cell_pending: one row, about 60
+ * bytes a call) in the transaction that writes its calls; the flush moves the journal into cell_hour and
+ * cell_day in one transaction. Memory is never more than a copy of the journal, from which it is read again
+ * after a rollback; readers add the journal to the cells.
+ *
+ * Cells of all combinations (key x task x model x …) were tried and refused: in a busy mix nearly every call had
+ * its own, and a report over months read as many cells as there were calls. */
 #include "books/rollup.h"
 
 #include "base/hash.h"
@@ -30,10 +32,17 @@ struct cell_set {
     unsigned count;
 };
 
+/* Rows of cell_dim, one per dimension. */
+struct dim_set {
+    int64_t id[DIM_COUNT];
+};
+
 struct rollup {
     sqlite3 *db;
     uint64_t key[2];
-    struct dict dims, shortcuts;
+    struct dict dims, shortcuts; /* shortcuts: to place + 1 in sets */
+    struct dim_set *sets;
+    uint32_t set_count, set_cap;
     struct cell_set pending; /* in the journal, and what this transaction added */
     buf journal_text;        /* what this transaction added */
     bool flushed;            /* within this transaction */
@@ -94,9 +103,7 @@ static bool prepare_all(struct rollup *r, err *e) {
     buf_clear(b);
     buf_strz(b, "SELECT id FROM cell_dim WHERE hash=?");
     if (!r->dim_get && !(r->dim_get = prepare(r, b, e))) return false;
-    buf_strz(b, "INSERT INTO cell_dim VALUES(NULL,?");
-    for (unsigned i = 0; i < DIM_COUNT; i++) buf_strz(b, ",?");
-    buf_char(b, ')');
+    buf_strz(b, "INSERT INTO cell_dim VALUES(NULL,?,?,?)");
     if (!r->dim_put && !(r->dim_put = prepare(r, b, e))) return false;
     buf_strz(b, "INSERT INTO cell_pending VALUES(NULL,?)");
     return (r->journal = prepare(r, b, e)) != NULL;
@@ -123,6 +130,7 @@ void rollup_free(struct rollup *r) {
     sqlite3_finalize(r->journal);
     dict_free(&r->dims);
     dict_free(&r->shortcuts);
+    free(r->sets);
     buf_free(&r->journal_text);
     buf_free(&r->scratch);
     free(r);
@@ -155,18 +163,15 @@ void rollup_of(const struct folded *f, str gateway, bool cut, struct cell_call *
     const struct record *r = &f->r;
     *out = (struct cell_call){.ttft_us = r->ttft_us, .duration_us = r->duration_us, .overhead_us = r->overhead_us};
     enum task task = r->facts ? (enum task)r->facts->task : TASK_UNKNOWN;
-    str *d = out->dim;
-    d[DIM_gateway] = gateway;
-    d[DIM_key] = r->key;
-    d[DIM_team] = r->team;
-    d[DIM_task] = str_from(task_name(task));
-    d[DIM_tier] = r->tier;
-    d[DIM_rule] = r->rule;
-    d[DIM_provider] = r->provider;
-    d[DIM_model] = r->model;
-    d[DIM_baseline_model] = r->baseline_model;
-    d[DIM_observed_tier] = r->observed_tier;
-    d[DIM_observed_model] = r->observed_model;
+    out->gateway = gateway;
+    out->key = r->key;
+    out->team = r->team;
+    out->task = str_from(task_name(task));
+    out->tier = r->tier;
+    out->rule = r->rule;
+    out->provider = r->provider;
+    out->model = r->model;
+    out->baseline_model = r->baseline_model;
     struct cell_sums *s = &out->sums;
     s->calls = 1;
     s->errors = r->error.n > 0;
@@ -206,15 +211,8 @@ void rollup_of(const struct folded *f, str gateway, bool cut, struct cell_call *
 
 /* ---- adding ---- */
 
-static int64_t dim_id(struct rollup *r, const str dim[DIM_COUNT], err *e) {
-    buf *b = &r->scratch;
-    buf_clear(b);
-    for (unsigned i = 0; i < DIM_COUNT; i++) {
-        uint32_t n = (uint32_t)dim[i].n;
-        buf_add(b, &n, sizeof n);
-        buf_str(b, dim[i]);
-    }
-    uint64_t hash = siphash(r->key, b->p, b->n);
+static int64_t dim_id(struct rollup *r, unsigned dim, str value, err *e) {
+    uint64_t hash = siphash(r->key, value.p, value.n) * DIM_COUNT + dim;
     int64_t id = dict_get(&r->dims, hash);
     if (id) return id;
     if (!prepare_all(r, e)) return 0;
@@ -223,8 +221,8 @@ static int64_t dim_id(struct rollup *r, const str dim[DIM_COUNT], err *e) {
     sqlite3_reset(r->dim_get);
     if (!id) {
         sqlite3_bind_int64(r->dim_put, 1, (int64_t)hash);
-        for (unsigned i = 0; i < DIM_COUNT; i++)
-            sqlite3_bind_text(r->dim_put, (int)i + 2, dim[i].p ? dim[i].p : "", (int)dim[i].n, SQLITE_STATIC);
+        sqlite3_bind_text(r->dim_put, 2, dim_names[dim], -1, SQLITE_STATIC);
+        sqlite3_bind_text(r->dim_put, 3, value.p ? value.p : "", (int)value.n, SQLITE_STATIC);
         if (sqlite3_step(r->dim_put) == SQLITE_DONE) id = sqlite3_last_insert_rowid(r->db);
         sqlite3_reset(r->dim_put);
         if (!id) {
@@ -236,15 +234,55 @@ static int64_t dim_id(struct rollup *r, const str dim[DIM_COUNT], err *e) {
     return id;
 }
 
-bool rollup_add(struct rollup *r, uint64_t at, const struct cell_call *call, int sign, err *e) {
-    int64_t dim = call->shortcut ? dict_get(&r->shortcuts, call->shortcut) : 0;
-    if (!dim) {
-        if (!(dim = dim_id(r, call->dim, e))) return false;
-        if (call->shortcut) dict_put(&r->shortcuts, call->shortcut, dim);
+static bool dims_of(struct rollup *r, const struct cell_call *c, struct dim_set *out, err *e) {
+    buf *b = &r->scratch;
+    buf_clear(b);
+    buf_str(b, c->provider);
+    if (c->model.n) buf_char(b, '/');
+    buf_str(b, c->model);
+    size_t model = b->n;
+    buf_str(b, c->task);
+    buf_char(b, '\n');
+    buf_str(b, c->provider);
+    if (c->model.n) buf_char(b, '/');
+    buf_str(b, c->model);
+    buf_char(b, '\n');
+    buf_str(b, c->baseline_model);
+    const str value[DIM_COUNT] = {
+        [DIM_all] = STR_NONE,        [DIM_task] = c->task,       [DIM_tier] = c->tier,
+        [DIM_model] = {b->p, model}, [DIM_key] = c->key,         [DIM_team] = c->team,
+        [DIM_rule] = c->rule,        [DIM_gateway] = c->gateway, [DIM_move] = {b->p + model, b->n - model}};
+    for (unsigned i = 0; i < DIM_COUNT; i++)
+        if (!(out->id[i] = dim_id(r, i, value[i], e))) return false;
+    return true;
+}
+
+/* The call's rows of cell_dim, remembered by its shortcut. */
+static bool find_dims(struct rollup *r, const struct cell_call *c, struct dim_set *out, err *e) {
+    int64_t place = c->shortcut ? dict_get(&r->shortcuts, c->shortcut) : 0;
+    if (place) {
+        *out = r->sets[place - 1];
+        return true;
     }
+    if (!dims_of(r, c, out, e)) return false;
+    if (!c->shortcut) return true;
+    if (r->shortcuts.count + 1 >= DICT_MAX) dict_clear(&r->shortcuts);
+    if (r->shortcuts.count == 0) r->set_count = 0;
+    if (r->set_count == r->set_cap) {
+        r->set_cap = r->set_cap ? r->set_cap * 2 : 256;
+        r->sets = xrealloc(r->sets, r->set_cap * sizeof *r->sets);
+    }
+    r->sets[r->set_count++] = *out;
+    dict_put(&r->shortcuts, c->shortcut, r->set_count);
+    return true;
+}
+
+bool rollup_add(struct rollup *r, uint64_t at, const struct cell_call *call, int sign, err *e) {
+    struct dim_set dims;
+    if (!find_dims(r, call, &dims, e)) return false;
     int64_t hour = (int64_t)(at / HOUR_US);
-    cell_add(set_get(&r->pending, hour, dim), call, sign);
-    cell_pack(hour, dim, call, sign, &r->journal_text);
+    for (unsigned i = 0; i < DIM_COUNT; i++) cell_add(set_get(&r->pending, hour, dims.id[i]), call, sign);
+    cell_pack(hour, dims.id, call, sign, &r->journal_text);
     return true;
 }
 

@@ -1,8 +1,9 @@
 /* rollup: sums per hour and per day, of everything that reports break down by.
  *
- * A cell is one (period, who, task, tier, rule, model, baseline, observed) with its sums and latency
- * histograms. Because every breakdown sums the same cells, it sums to the headline. Cells are kept
- * when calls are deleted. */
+ * A cell is one (period, dimension, value): the calls of a model, a key, a team and so on, with sums and
+ * latency histograms. Each call is added once to each dimension, so every breakdown sums to the headline,
+ * and a report reads as many rows as there are models and keys, however many calls and combinations
+ * there were. Cells are kept when calls are deleted. */
 #ifndef DRAY_BOOKS_ROLLUP_H
 #define DRAY_BOOKS_ROLLUP_H
 
@@ -11,26 +12,25 @@
 
 #include <sqlite3.h>
 
-/* What cells are told apart by: X(name). */
+/* Dimensions: X(name, value). */
 #define CELL_DIMS(X)                                                                                              \
-    X(gateway)                                                                                                    \
-    X(key)                                                                                                        \
-    X(team)                                                                                                       \
-    X(task)                                                                                                       \
-    X(tier)                                                                                                       \
-    X(rule)                                                                                                       \
-    X(provider)                                                                                                   \
-    X(model)                                                                                                      \
-    X(baseline_model)                                                                                             \
-    X(observed_tier)                                                                                              \
-    X(observed_model)
+    X(all, "empty")                                                                                               \
+    X(task, "task")                                                                                               \
+    X(tier, "tier; empty: none")                                                                                  \
+    X(model, "provider/model that answered; empty: none did")                                                     \
+    X(key, "key; empty: none")                                                                                    \
+    X(team, "team; empty: none")                                                                                  \
+    X(rule, "rule; empty: none")                                                                                  \
+    X(gateway, "gateway")                                                                                         \
+    X(move, "task, model and baseline, a line each")
 
 enum {
-#define X(name) DIM_##name,
+#define X(name, value) DIM_##name,
     CELL_DIMS(X)
 #undef X
         DIM_COUNT
 };
+extern const char *const dim_names[DIM_COUNT];
 
 struct cell_sums {
 #define SUM(name, unit, help) int64_t name;
@@ -41,11 +41,11 @@ struct cell_sums {
 
 /* One call's part of a cell. */
 struct cell_call {
-    str dim[DIM_COUNT];
+    str gateway, key, team, task, tier, rule, provider, model, baseline_model;
     struct cell_sums sums;
     uint64_t ttft_us, duration_us, overhead_us;
     bool timed;
-    uint64_t shortcut; /* not 0: a number that stands for all of dim[] */
+    uint64_t shortcut; /* not 0: a number that stands for all of the strings */
 };
 
 #define HOUR_US UINT64_C(3600000000)
@@ -76,8 +76,9 @@ bool rollup_reload(struct rollup *r, err *e);
 
 /* A cell as it is stored. */
 struct cell_row {
-    uint64_t period;    /* start, us */
-    str dim[DIM_COUNT]; /* valid during the callback; empty: none */
+    uint64_t period; /* start, us */
+    unsigned dim;    /* DIM_… */
+    str value;       /* valid during the callback */
     struct cell_sums sums;
     struct hist ttft, duration, overhead;
 };

@@ -78,31 +78,35 @@ static void line_add(struct spend_line *l, const struct cell_row *c) {
 
 /* ---- one cell ---- */
 
-static str full_model(const struct cell_row *c, char *out, size_t n) {
-    if (!c->dim[DIM_model].n) return STR_NONE;
-    int len = snprintf(out, n, STR_FMT "/" STR_FMT, STR_ARG(c->dim[DIM_provider]), STR_ARG(c->dim[DIM_model]));
-    return str_make(out, len < 0 ? 0 : (size_t)len < n ? (size_t)len : n - 1);
+static void add_day(struct spend *s, const struct cell_row *c) {
+    char day[28];
+    clock_iso(day, c->period / DAY_US * DAY_US);
+    line_add(table_get(&s->by[BY_day], str_make(day, 10), &s->a), c);
 }
 
-static bool add_cell(void *ctx, const struct cell_row *c) {
-    struct spend *s = ctx;
-    char model[1100], day[28], move[2400];
-    clock_iso(day, c->period / DAY_US * DAY_US);
-    str full = full_model(c, model, sizeof model);
-    const str names[BY_COUNT] = {
-        [BY_task] = c->dim[DIM_task], [BY_tier] = c->dim[DIM_tier], [BY_model] = full,
-        [BY_key] = c->dim[DIM_key],   [BY_team] = c->dim[DIM_team], [BY_rule] = c->dim[DIM_rule],
-        [BY_day] = str_make(day, 10)};
-    line_add(&s->all, c);
+/* Usage of calls whose cost is known; where a model's is known for a part only, by number. */
+static void add_priced(struct spend *s, const struct cell_row *c) {
     int64_t priced = c->sums.calls - c->sums.cost_unknown;
     for (unsigned i = 0; i < USAGE_CLASSES && c->sums.calls > 0; i++)
         s->priced_units[i] += priced == c->sums.calls
                                   ? c->sums.units[i]
                                   : (int64_t)((double)c->sums.units[i] * (double)priced / (double)c->sums.calls);
-    for (int i = 0; i < BY_COUNT; i++) line_add(table_get(&s->by[i], names[i], &s->a), c);
-    int n = snprintf(move, sizeof move, STR_FMT "\n" STR_FMT "\n" STR_FMT, STR_ARG(c->dim[DIM_task]),
-                     STR_ARG(full), STR_ARG(c->dim[DIM_baseline_model]));
-    line_add(table_get(&s->moves, str_make(move, (size_t)n), &s->a), c);
+}
+
+static bool add_cell(void *ctx, const struct cell_row *c) {
+    struct spend *s = ctx;
+    static const int by[DIM_COUNT] = {[DIM_task] = BY_task, [DIM_tier] = BY_tier, [DIM_model] = BY_model,
+                                      [DIM_key] = BY_key,   [DIM_team] = BY_team, [DIM_rule] = BY_rule};
+    switch (c->dim) {
+    case DIM_all:
+        line_add(&s->all, c);
+        add_day(s, c);
+        break;
+    case DIM_move: line_add(table_get(&s->moves, c->value, &s->a), c); break;
+    case DIM_gateway: break;
+    case DIM_model: add_priced(s, c); /* fall through */
+    default: line_add(table_get(&s->by[by[c->dim]], c->value, &s->a), c);
+    }
     return !arena_failed(&s->a);
 }
 

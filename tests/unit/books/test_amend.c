@@ -43,8 +43,9 @@ static void test_label(void **state) {
     assert_int_equal(books_close(b, 10000000), 0);
     assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), CASES);
     assert_int_equal(ask(&p, "SELECT count(*) FROM calls WHERE task='extract' AND prompt_hash=99"), CASES - 1);
-    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours WHERE task='extract'"), CASES - 1);
-    assert_int_equal(ask(&p, "SELECT sum(calls) FROM days"), CASES);
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours WHERE dimension='task' AND value='extract'"),
+                     CASES - 1);
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM days WHERE dimension='all'"), CASES);
     place_remove(&p);
 }
 
@@ -91,10 +92,9 @@ static void test_quality(void **state) {
     books_status(b, &st);
     assert_int_equal(st.unknown, 1);
     assert_int_equal(books_close(b, 5000000), 0);
-    assert_string_equal(
-        ask_text(&p,
-                 "SELECT sum(calls)||' '||sum(feedback)||' '||sum(feedback_score)||' '||sum(checked) FROM days"),
-        "1 1 750000 0");
+    assert_string_equal(ask_text(&p, "SELECT sum(calls)||' '||sum(feedback)||' '||sum(feedback_score)||' "
+                                     "'||sum(checked) FROM days WHERE dimension='all'"),
+                        "1 1 750000 0");
     place_remove(&p);
 }
 

@@ -221,8 +221,9 @@ static void test_many(void **state) {
     assert_true(st.segments <= 3 * 2 + 3);
     assert_int_equal(books_close(b, 5000000), 0);
     assert_int_equal(COUNT(&p, "calls"), N);
-    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours"), N);
-    assert_int_equal(ask(&p, "SELECT sum(cost) FROM days"), ask(&p, "SELECT sum(cost_nano) FROM calls"));
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours WHERE dimension='all'"), N);
+    assert_int_equal(ask(&p, "SELECT sum(cost) FROM days WHERE dimension='all'"),
+                     ask(&p, "SELECT sum(cost_nano) FROM calls"));
     assert_int_equal(COUNT(&p, "spool_state"), 0);
     char cmd[160];
     snprintf(cmd, sizeof cmd, "test -z \"$(ls %s)\"", p.spool);
@@ -255,7 +256,7 @@ static void test_twice(void **state) {
     assert_int_equal(st.known, 2);
     books_close(b, 5000000);
     assert_int_equal(COUNT(&p, "calls"), 1);
-    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours"), 1);
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM hours WHERE dimension='all'"), 1);
     place_remove(&p);
 }
 
