@@ -126,9 +126,12 @@ static void add_part(struct walk *w, enum role role, jval part, unsigned depth) 
     bool result = type.type == J_STRING && str_eq(type.raw, STR("tool_result"));
     if (type.type == J_STRING && !str_eq(type.raw, STR("text"))) add_kind(w, type.raw);
     add_text(w, role, text);
-    if (content.type == J_NONE || depth >= DEEP_MAX) return;
-    if (result) w->p->agent_step = true;
-    add_content(w, result ? ROLE_TOOL : role, content, depth + 1);
+    if (result && depth < DEEP_MAX) {
+        w->p->agent_step = true;
+        add_content(w, ROLE_TOOL, content, depth + 1);
+    } else if (type.type == J_STRING && str_eq(type.raw, STR("text"))) {
+        add_text(w, role, content); /* OpenTelemetry's parts */
+    }
 }
 
 static void add_content(struct walk *w, enum role role, jval content, unsigned depth) {
