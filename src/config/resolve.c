@@ -3,7 +3,8 @@
 #include "config/build.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 
 enum { MODEL_ID_MAX = 512 };
@@ -14,7 +15,9 @@ const struct provider *config_provider(const struct config *c, str name) {
     return NULL;
 }
 
-const struct price *config_price(const struct config *c, const struct provider *p, str model) {
+/* `info` is what the catalogue knows of it, or NULL. */
+static const struct price *price_of(const struct config *c, const struct provider *p, str model,
+                                    const struct model_info *info) {
     uint32_t lo = 0, hi = p->price_count;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -27,11 +30,16 @@ const struct price *config_price(const struct config *c, const struct provider *
     }
     if (p->price) return p->price;
     if (!p->kind->catalog) return NULL;
-    str catalog = str_from(p->kind->catalog);
-    const struct price *listed = price_list_find(c->price_list, catalog, model);
-    if (listed) return listed;
-    const struct model_info *info = catalog_model(catalog, model);
-    return info ? info->price : NULL;
+    const struct price *listed = price_list_find(c->price_list, str_from(p->kind->catalog), model);
+    return listed ? listed : info ? info->price : NULL;
+}
+
+static const struct model_info *info_of(const struct provider *p, str model) {
+    return p->kind->catalog ? catalog_model(str_from(p->kind->catalog), model) : NULL;
+}
+
+const struct price *config_price(const struct config *c, const struct provider *p, str model) {
+    return price_of(c, p, model, info_of(p, model));
 }
 
 static const struct model_name *find_name(const struct config *c, str name) {
@@ -51,7 +59,8 @@ static const struct model_name *find_name(const struct config *c, str name) {
 static void resolve_target(const struct config *c, const struct provider *p, str model, str name,
                            struct resolution *out) {
     out->what = RESOLVED_TARGET;
-    const struct price *price = config_price(c, p, model);
+    const struct model_info *info = info_of(p, model);
+    const struct price *price = price_of(c, p, model, info);
     for (uint32_t i = 0; i < c->router.target_count; i++) {
         const struct target *t = &c->router.target[i];
         if (t->provider_id != p->id || t->price != price || !str_eq(t->model, model)) continue;
@@ -59,7 +68,6 @@ static void resolve_target(const struct config *c, const struct provider *p, str
         out->target = *t;
         return;
     }
-    const struct model_info *info = p->kind->catalog ? catalog_model(str_from(p->kind->catalog), model) : NULL;
     out->id = -1;
     out->target = (struct target){.name = name,
                                   .provider = p->name,
@@ -165,10 +173,21 @@ void config_each_model(const struct config *c, void (*each)(void *ctx, str id, s
 
 /* ---- keys ---- */
 
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+/* Fetched once: OpenSSL's one-call SHA256() looks it up each time, which costs more than the hash. */
+static void fetch_sha256(void) {
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    invariant(sha256 != NULL);
+}
+
 const struct client_key *config_key(const struct config *c, str credential) {
     uint8_t hash[32];
     const struct client_key *found = NULL;
-    SHA256((const unsigned char *)(credential.n ? credential.p : ""), credential.n, hash);
+    if (!c->key_count) return NULL;
+    pthread_once(&sha256_once, fetch_sha256);
+    if (EVP_Digest(credential.n ? credential.p : "", credential.n, hash, NULL, sha256, NULL) != 1) return NULL;
     for (uint32_t i = 0; i < c->key_count; i++) /* all of them: the time says nothing about which */
         if (CRYPTO_memcmp(c->key[i].sha256, hash, sizeof hash) == 0) found = &c->key[i];
     return found;
