@@ -275,6 +275,34 @@ void config_announce(const struct config *c) {
         log_event(LOG_WARN, "configuration", log_s("notice", c->warning[i]));
 }
 
+static bool same_listen(const struct config *x, const struct config *y) {
+    if (x->listen_count != y->listen_count) return false;
+    for (unsigned i = 0; i < x->listen_count; i++)
+        if (!str_eq(x->listen[i].text, y->listen[i].text)) return false;
+    return true;
+}
+
+str config_needs_restart(const struct config *before, const struct config *now) {
+    static _Thread_local char text[128];
+    const struct {
+        const char *key;
+        bool same;
+    } keys[] = {
+        {"listen", same_listen(before, now)},
+        {"workers", before->workers == now->workers},
+        {"ledger", str_eq(before->ledger_path, now->ledger_path)},
+        {"spool", str_eq(before->spool_dir, now->spool_dir)},
+        {"ledger_fsync", before->ledger_fsync == now->ledger_fsync},
+        {"keep", before->keep_calls_us == now->keep_calls_us && before->keep_bodies_us == now->keep_bodies_us},
+        {"gateway", str_eq(before->gateway, now->gateway)}};
+    text[0] = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        size_t n = strlen(text);
+        if (!keys[i].same) snprintf(text + n, sizeof text - n, "%s%s", n ? ", " : "", keys[i].key);
+    }
+    return str_from(text);
+}
+
 /* ---- a snapshot's life ---- */
 
 static struct config *config_new(void) {

@@ -56,7 +56,8 @@ struct provider {
     const struct provider_kind *kind;
     /* where: from base_url */
     bool tls;
-    str host; /* name or address, without brackets */
+    bool standard; /* at the kind's own address */
+    str host;      /* name or address, without brackets */
     uint16_t port;
     str host_header; /* "api.openai.com", with port when not the scheme's */
     str base_path;   /* "/v1", no trailing slash; the surface's path without its /v1 goes behind */
@@ -163,6 +164,9 @@ struct config *config_load(const char *path, err *e);
 struct config *config_parse(str text, const char *name, err *e);
 /* Makes it the process's: sets the level of the log and logs the warnings. At start and after a reload. */
 void config_announce(const struct config *c);
+/* Which options of `now` differ from `before` and only count from the next start on ("listen, workers"); empty
+ * when none does. In a static buffer per thread. */
+str config_needs_restart(const struct config *before, const struct config *now);
 struct config *config_pin(struct config *c);
 /* Frees the snapshot with the last pin, and wipes all its memory first. */
 void config_unpin(struct config *c);

@@ -3,6 +3,9 @@
 #include "config/build.h"
 #include "config/sections.h"
 
+#include "books/record.h"
+#include "net/http1.h"
+
 #include <stddef.h>
 #include <stdio.h>
 
@@ -459,6 +462,8 @@ void config_limits(const struct config *c, buf *out) {
         {"router.rules", ROUTER_RULES_MAX, "rules of the policy"},
         {"facts.tags", FACTS_TAGS_MAX, "tags of one call"},
         {"facts.named", FACTS_NAMED_MAX, "distinct header.NAME and metadata.NAME in rules"},
+        {"http.headers", HTTP_HEADERS_MAX, "headers of one message"},
+        {"call.attempts", RECORD_ATTEMPTS_MAX, "providers tried for one call"},
         {"json.depth", JSON_DEPTH_MAX, "nested arrays and objects of a request"},
         {"json.members", JSON_MEMBERS_MAX, "top-level members of a request"},
     };

@@ -108,6 +108,7 @@ static bool read_address(struct build *b, struct provider *p, const ynode *map, 
     if (p->kind->base_url[0] == '/')
         return yaml_fail_key(b->e, map, "provider \"%.*s\" needs a base_url: kind %s has no address of its own",
                              STR_ARG(p->name), p->kind->name);
+    p->standard = true;
     return !parse_url(p, str_from(p->kind->base_url), b->a) || fail(b->e, "base_url of kind %s", p->kind->name);
 }
 
@@ -337,6 +338,19 @@ static void look_over(struct build *b, const struct provider *p) {
                    STR_ARG(p->name));
 }
 
+/* Somebody relies on a proxy that is not asked yet. */
+static void look_over_proxy(struct build *b) {
+    static const char *const names[] = {"HTTPS_PROXY", "https_proxy"};
+    bool tls = false;
+    for (unsigned i = 0; i < b->c->provider_count; i++) tls |= b->c->provider[i].tls;
+    for (unsigned i = 0; i < 2; i++) {
+        const char *v = getenv(names[i]);
+        if (!v || !*v || !tls) continue;
+        build_warn(b, "%s is set, but proxies are not supported yet: providers are called directly", names[i]);
+        return;
+    }
+}
+
 /* A provider whose address is where dray itself listens would make each call call dray again. */
 static bool not_dray(struct build *b, const ynode *map, const struct provider *p) {
     bool local =
@@ -368,5 +382,6 @@ bool build_providers(struct build *b) {
         if (!read_provider(b, i, p) || !not_dray(b, i, p)) return false;
         look_over(b, p);
     }
+    look_over_proxy(b);
     return true;
 }

@@ -84,7 +84,7 @@ static const struct provider *provider_of_catalog(const struct config *c, str ca
     for (unsigned i = 0; i < c->provider_count; i++) {
         const struct provider *p = &c->provider[i];
         if (!p->kind->catalog || !str_eqz(catalog, p->kind->catalog)) continue;
-        if (p->tls && str_find(str_from(p->kind->base_url), p->host) >= 0) return p;
+        if (p->standard) return p;
         if (!elsewhere) elsewhere = p;
     }
     return elsewhere;

@@ -251,6 +251,8 @@ bool gateway_reload(struct gateway *g, err *e) {
     g->config = c;
     pthread_mutex_unlock(&g->lock);
     config_announce(c);
+    str later = config_needs_restart(old, c);
+    if (later.n) log_event(LOG_WARN, "restart_needed", log_s("options", later));
     log_event(LOG_INFO, "reloaded", log_s("config_version", c->version));
     config_unpin(old);
     return true;

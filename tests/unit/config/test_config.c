@@ -387,6 +387,36 @@ static void test_warnings(void **state) {
     assert_true(str_eqz(c->warning[0], "provider up: its key goes over http, in clear text"));
     assert_true(str_starts(c->warning[1], STR("provider gpu: what its models cost is unknown")));
     config_unpin(c);
+    setenv("HTTPS_PROXY", "http://proxy:3128", 1);
+    c = good("providers: {sim: {}}\n");
+    assert_int_equal(c->warning_count, 0);
+    config_unpin(c);
+    c = good("providers: {openai: {api_key: k}}\n");
+    assert_int_equal(c->warning_count, 1);
+    assert_true(str_starts(c->warning[0], STR("HTTPS_PROXY is set, but")));
+    config_unpin(c);
+}
+
+static void test_restart(void **state) {
+    (void)state;
+    struct config *a = good(UP), *b = good(UP "listen: 127.0.0.1:4001\nworkers: 9\nkeep: {calls: 1d}\n");
+    assert_int_equal(config_needs_restart(a, a).n, 0);
+    assert_true(str_eqz(config_needs_restart(a, b), "listen, workers, keep"));
+    config_unpin(a);
+    config_unpin(b);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    struct config *c = good(UP "limits: {drain: 7s}\n");
+    buf out;
+    buf_init(&out, 1 << 16);
+    config_limits(c, &out);
+    assert_true(str_find(buf_view(&out), STR("limits.drain                7 s")) > 0);
+    assert_true(str_find(buf_view(&out), STR("limits.body_max             67108864 bytes")) >= 0);
+    assert_true(str_find(buf_view(&out), STR("router.tiers                16  tiers")) > 0);
+    buf_free(&out);
+    config_unpin(c);
 }
 
 int main(void) {
@@ -402,6 +432,8 @@ int main(void) {
         cmocka_unit_test_setup(test_version, clean_environment),
         cmocka_unit_test_setup(test_pins, clean_environment),
         cmocka_unit_test_setup(test_warnings, clean_environment),
+        cmocka_unit_test_setup(test_restart, clean_environment),
+        cmocka_unit_test_setup(test_limits, clean_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
