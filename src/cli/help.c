@@ -110,12 +110,12 @@ void cli_manual(const struct command *c, FILE *out) {
 }
 
 void cli_overview(FILE *out) {
-    fprintf(out, "dray: one endpoint in front of every LLM provider; each call goes to the cheapest model\n"
-                 "that will do, and every call is in the books.\n\n"
+    fprintf(out, "dray: one endpoint in front of every LLM provider; each call goes to the\n"
+                 "cheapest model that will do, and every call is in the books.\n\n"
                  "usage: dray COMMAND [OPTIONS]\n\n");
     for (const struct command *const *c = cli_commands; *c; c++)
         fprintf(out, "    %-10s %s\n", (*c)->name, (*c)->brief);
-    fprintf(out, "\n`dray help COMMAND` is the manual of a command; `dray serve` needs no configuration.\n");
+    fprintf(out, "\n`dray help COMMAND` is the manual of a command; `dray serve` needs no file.\n");
 }
 
 static int run(int argc, char **argv) {

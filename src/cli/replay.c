@@ -50,7 +50,7 @@ static const struct note examples[] = {
 
 const struct command command_replay = {
     .name = "replay",
-    .brief = "decide past calls again under another policy: cost, tiers, quality, old against new",
+    .brief = "decide past calls again under another policy, old against new",
     .args = "[FILE\xE2\x80\xA6]",
     .args_min = 0,
     .args_max = 100000,
