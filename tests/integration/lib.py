@@ -604,9 +604,9 @@ class Dray:
         values = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", self.get("/metrics").body.decode(), re.M)
         return sum(map(float, values)) if values else None
 
-    def settle(self):
+    def settle(self, patience=PATIENCE):
         """Waits until every event is in the store."""
-        until(lambda: self.metric("dray_books_backlog_events") == 0, "the books' backlog is 0")
+        until(lambda: self.metric("dray_books_backlog_events") == 0, "the books' backlog is 0", patience)
 
     @property
     def db(self):
