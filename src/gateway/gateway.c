@@ -165,6 +165,7 @@ static void on_accept(struct io *io, unsigned ev) {
     struct gateway *g = l->g;
     struct sock_addr peer;
     (void)ev;
+    if (gateway_stopping(g)) return; /* its event was of this turn, its descriptor is closed */
     for (int k = 0; k < ACCEPTS_PER_TURN; k++) {
         struct worker *w = least_busy(g);
         if (!worker_has_room(w)) { /* a burst: the rest waits in the kernel's queue, not refused */
@@ -279,12 +280,13 @@ static void on_timer(struct timer *t) {
     loop_stop(g->loop);
 }
 
-static void begin_stop(struct gateway *g) {
+static void begin_stop(struct gateway *g, const struct signalfd_siginfo *by) {
     if (atomic_exchange(&g->stopping, true)) { /* asked twice: now */
         g->stop_by = 0;
         return;
     }
-    log_event(LOG_INFO, "stopping", log_i("calls_open", calls_open(g)));
+    log_event(LOG_INFO, "stopping", log_i("calls_open", calls_open(g)), log_i("signal", by->ssi_signo),
+              log_i("from_pid", by->ssi_pid));
     stop_listening(g);
     g->stop_by = loop_now(g->loop) + g->config->limits.drain_us;
     for (unsigned i = 0; i < g->worker_count; i++) {
@@ -303,7 +305,7 @@ static void on_signal(struct io *io, unsigned ev) {
         if (si.ssi_signo == SIGHUP)
             gateway_reload(g, &e);
         else
-            begin_stop(g);
+            begin_stop(g, &si);
     }
 }
 
