@@ -3,9 +3,11 @@
  * Rows of makers come before rows of those who serve other people's models: a bare model name goes to the
  * first row whose catalogue has it.
  *
- * stream_options says whether include_usage is to be injected into streams. It is false where the provider
- * sends usage unasked, on the last choice (DeepSeek, xAI, OpenRouter, Perplexity, Groq in x_groq, Gemini's
- * compatible endpoint), and where it refuses the field (Mistral: 422 extra_forbidden).
+ * stream_options says whether include_usage is to be injected into streams. It is false where the provider is
+ * known to send usage unasked (DeepSeek and Mistral on the last choice, Groq in x_groq, Perplexity on every
+ * chunk, all in recordings; OpenRouter by its manual, where the field has no effect), and Mistral refuses the
+ * field (422 extra_forbidden). Where it is not known whether usage comes unasked, but known that the field is
+ * accepted (xAI, Z.ai, Gemini's compatible endpoint), it is true: usage lost is worse than a chunk to take out.
  *
  * Anthropic and Gemini are spoken to through their OpenAI-compatible endpoints for now; `native` is what
  * they speak themselves. */
@@ -49,7 +51,8 @@ static const struct provider_kind kinds[] = {
      .frontier = "gemini-3.1-pro-preview",
      .embed = "gemini-embedding-001",
      .dialect = O,
-     .native = DIALECT_GEMINI},
+     .native = DIALECT_GEMINI,
+     .stream_options = true},
     {.name = "mistral",
      .catalog = "mistral",
      .base_url = "https://api.mistral.ai/v1",
@@ -81,6 +84,7 @@ static const struct provider_kind kinds[] = {
      .frontier = "grok-4.5",
      .dialect = O,
      .native = O,
+     .stream_options = true,
      .responses = true},
     {.name = "cohere",
      .catalog = "cohere",
@@ -126,7 +130,8 @@ static const struct provider_kind kinds[] = {
      .mid = "glm-4.7",
      .frontier = "glm-5.2",
      .dialect = O,
-     .native = O},
+     .native = O,
+     .stream_options = true},
     {.name = "alibaba",
      .catalog = "alibaba",
      .base_url = "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",

@@ -2,8 +2,9 @@
  *
  * It runs under /bin/sh, as `password_command` options do elsewhere: the configuration's owner writes it, and
  * pipes are what people want there. It gets no input, SECRET_MS, and CONFIG_SECRET_MAX bytes; it runs in a
- * process group of its own, which is killed when it takes longer. A file of its own, so that the fuzzer of
- * configurations can put something harmless in its place. */
+ * process group of its own, which is killed when it takes longer, with signals as a shell expects them (the
+ * gateway blocks some). What it says on stderr is shown on a terminal only: a gateway's log is JSON. A file of its
+ * own, so that the fuzzer of configurations can put something harmless in its place. */
 #include "config/build.h"
 
 #include <errno.h>
@@ -22,9 +23,15 @@ static bool start(const char *command, int out, pid_t *pid) {
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, out, 1);
+    if (!isatty(2)) posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     int failed = posix_spawn(pid, "/bin/sh", &files, &attr, argv, environ);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
