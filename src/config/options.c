@@ -276,7 +276,6 @@ static const struct {
                 {"database_url", "ledger"},
                 {"strategy", "balance"},
                 {"aliases", "models"},
-                {"model_list", "models"},
                 {"virtual_keys", "keys"},
                 {"api_keys", "keys"},
                 {"members", "targets"},
@@ -292,7 +291,17 @@ static const struct option *find(enum section s, str key) {
     return NULL;
 }
 
+/* The top-level keys of a LiteLLM proxy's file. */
+static bool is_litellm(enum section s, str key) {
+    static const char *const keys[] = {"model_list", "litellm_settings", "router_settings", "general_settings"};
+    for (size_t i = 0; s == SECTION_TOP && i < sizeof keys / sizeof *keys; i++)
+        if (str_eqz(key, keys[i])) return true;
+    return false;
+}
+
 static bool unknown(struct build *b, enum section s, const ynode *n) {
+    if (is_litellm(s, n->key))
+        return yaml_fail_key(b->e, n, "this is a LiteLLM configuration; `dray import litellm FILE` converts it");
     const char *known[KEYS_MAX];
     unsigned count = 0;
     for (const struct option *o = sections[s].rows; o->key; o++)
@@ -374,16 +383,26 @@ static void document_row(const struct option *o, buf *out) {
                o->help);
 }
 
+static void document_env(const char *name, const char *otherwise, buf *out) {
+    if (name)
+        buf_printf(out, "`%s` | ", name);
+    else
+        buf_printf(out, "%s | ", otherwise);
+}
+
 static void document_kinds(buf *out) {
     const struct provider_kind *k;
-    buf_strz(out, "\n### Kinds of providers\n\n| kind | address | key from | usual light, mid, frontier model "
-                  "|\n| --- | --- | --- | --- |\n");
+    buf_strz(out, "\n### Kinds of providers\n\n"
+                  "| kind | address | other address from | key from | usual light, mid, frontier model |\n"
+                  "| --- | --- | --- | --- | --- |\n");
     for (unsigned i = 0; (k = provider_kind_at(i)); i++) {
-        buf_printf(out, "| `%s` | %s | %s%s%s%s | ", k->name,
-                   k->auth == AUTH_NONE    ? "built in"
-                   : k->base_url[0] == '/' ? "your own"
-                                           : k->base_url,
-                   k->key_env ? "`" : "none needed", k->key_env ? k->key_env : "", k->key_env ? "`" : "", "");
+        bool own = k->base_url[0] == '/';
+        buf_printf(out, "| `%s` | %s | ", k->name,
+                   k->auth == AUTH_NONE ? "built in"
+                   : own                ? "your own"
+                                        : k->base_url);
+        document_env(k->base_env, "", out);
+        document_env(k->key_env, "none needed", out);
         if (k->light)
             buf_printf(out, "%s, %s, %s |\n", k->light, k->mid, k->frontier);
         else

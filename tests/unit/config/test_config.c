@@ -92,6 +92,8 @@ static void test_refusals(void **state) {
         {"master_key: x\n", "t.yaml:1:1: unknown key \"master_key\": did you mean \"admin_key\"?"},
         {"providers:\n  a: {kind: openai, api_base: x}\n",
          "t.yaml:2:21: unknown key \"api_base\": did you mean \"base_url\"?"},
+        {"model_list: []\n",
+         "t.yaml:1:1: this is a LiteLLM configuration; `dray import litellm FILE` converts it"},
         {"[1]\n", "t.yaml:1:1: expected a map of options, not a list"},
         {UP "mode: sometimes\n", "t.yaml:3:7: expected route or observe, not \"sometimes\""},
         {UP "workers: 0\n", "t.yaml:3:10: must be between 1 and 256"},
