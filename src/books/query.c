@@ -434,3 +434,19 @@ enum ledger_found query_call(struct ledger *l, str id, buf *out, err *e) {
     free(c);
     return found;
 }
+
+enum ledger_found query_feedback(struct ledger *l, str id, str key, struct uuid *call, err *e) {
+    uint64_t at;
+    enum ledger_found found =
+        uuid_parse(id, call) ? ledger_find(l, *call, &at, e) : ledger_find_answer(l, id, FEEDBACK_SCAN, &at, e);
+    if (found != LEDGER_FOUND) return found;
+    arena a;
+    arena_init(&a, 8192, 4 << 20);
+    struct ledger_call *c = xcalloc(1, sizeof *c);
+    found = ledger_get(l, at, &a, c, e);
+    if (found == LEDGER_FOUND && key.n && !str_eq(key, c->f.r.key)) found = LEDGER_NONE;
+    if (found == LEDGER_FOUND) *call = c->f.r.id;
+    free(c);
+    arena_free(&a);
+    return found;
+}

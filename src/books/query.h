@@ -61,6 +61,12 @@ bool query_time(str text, uint64_t now_us, uint64_t *out);
 bool query_calls(struct ledger *l, const struct query *q, buf *out, err *e);
 /* One call by id, as one JSON object with everything that is known. */
 enum ledger_found query_call(struct ledger *l, str id, buf *out, err *e);
+/* Whose call feedback is about: `id` is a call's id or the id that the provider gave the answer (looked for
+ * among the newest FEEDBACK_SCAN calls). `key` is the asking client's name in the rows (empty: none, or the
+ * admin): a call of another key is as unknown as one that is not there. A call that ended a moment ago may not be
+ * in the store yet: on LEDGER_NONE ask again after some 300 ms. */
+enum { FEEDBACK_SCAN = 200000 };
+enum ledger_found query_feedback(struct ledger *l, str id, str key, struct uuid *call, err *e);
 /* The members of one call, with the contract's names, into an open object; money as decimal strings. */
 void call_json(jw *w, const struct ledger_call *c);
 

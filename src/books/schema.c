@@ -9,6 +9,7 @@
 #include "books/schema.sql.h"
 #include "catalog/catalog.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,9 +119,14 @@ static bool migrate(sqlite3 *db, err *e) {
 
 enum { BUSY_MS = 250 };
 
+/* SQLite's statistics of its own memory cost a lock per allocation; nobody asks for them. */
+static pthread_once_t config_once = PTHREAD_ONCE_INIT;
+static void config_sqlite(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 sqlite3 *schema_open(const char *path, bool full_sync, bool *garbage, err *e) {
     sqlite3 *db = NULL;
     *garbage = false;
+    pthread_once(&config_once, config_sqlite);
     int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     bool good = rc == SQLITE_OK || fail(e, "%s", db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
     if (good) {

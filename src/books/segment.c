@@ -80,6 +80,16 @@ void segment_touch(struct segment *s, size_t from) {
     if (from < s->size) (void)madvise((char *)s->head + from, s->size - from, MADV_POPULATE_WRITE);
 }
 
+void segment_sync(struct segment *s, size_t *synced) {
+    enum { PAGE = 4096 };
+    size_t committed = (size_t)atomic_load_explicit(&s->head->committed, memory_order_acquire);
+    if (committed == *synced) return;
+    size_t from = *synced & ~(size_t)(PAGE - 1);
+    if (msync((char *)s->head + from, committed - from, MS_SYNC) != 0) return; /* tried again next time */
+    if (from > 0) (void)msync(s->head, PAGE, MS_SYNC);
+    *synced = committed;
+}
+
 static bool read_all(int fd, char *p, size_t n) {
     for (size_t got = 0; got < n;) {
         ssize_t r = read(fd, p + got, n - got);

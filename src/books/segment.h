@@ -55,7 +55,8 @@ struct segment {
     size_t size;
     char name[SEGMENT_NAME_MAX]; /* file name within the spool folder */
     bool touched;                /* its pages were brought into memory */
-    struct segment *next;
+    struct segment *next;        /* the writer's following one, set before this is sealed */
+    struct segment *next_done;   /* the helper's list of those to be removed */
 };
 
 /* Creates, allocates on disk and maps a segment. NULL on failure (disk full, no rights). */
@@ -63,6 +64,8 @@ struct segment *segment_create(int dirfd, uint64_t instance, uint32_t writer, ui
                                str gateway, err *e);
 /* Brings the pages from `from` on into memory, so that the writer doesn't fault on them. */
 void segment_touch(struct segment *s, size_t from);
+/* Makes what was committed since *synced durable on the medium, and moves *synced up to it. */
+void segment_sync(struct segment *s, size_t *synced);
 /* Opens a segment that another process left, read into private memory (a file that shrinks under a
  * mapping would kill the process). NULL when it isn't a segment. */
 struct segment *segment_load(int dirfd, const char *name, err *e);

@@ -120,13 +120,38 @@ static void prepare_all(struct spool_set *set) {
         log_event(LOG_ERROR, "spool_full", log_z("dir", set->dir), log_z("error", e.msg));
 }
 
+/* Power-loss durability: what was appended is on the medium FSYNC_MS later. */
+static void sync_all(struct spool_set *set) {
+    for (uint32_t i = 0; set->fsync && i < set->count; i++) {
+        struct spool *w = &set->writer[i];
+        while (w->sync) {
+            bool sealed = atomic_load_explicit(&w->sync->head->sealed, memory_order_acquire);
+            segment_sync(w->sync, &w->synced);
+            if (!sealed || !w->sync->next) break;
+            w->sync = w->sync->next;
+            w->synced = SEGMENT_HEAD;
+        }
+    }
+}
+
+/* A segment that is in the store and goes needs no durability of its own. */
+static void stop_sync(struct spool_set *set, const struct segment *s) {
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct spool *w = &set->writer[i];
+        if (w->sync != s) continue;
+        w->sync = s->next;
+        w->synced = SEGMENT_HEAD;
+    }
+}
+
 static void remove_done(struct spool_set *set) {
     pthread_mutex_lock(&set->lock);
     struct segment *s = set->done;
     set->done = NULL;
     pthread_mutex_unlock(&set->lock);
     while (s) {
-        struct segment *next = s->next;
+        struct segment *next = s->next_done;
+        stop_sync(set, s);
         if (unlinkat(set->dirfd, s->name, 0) != 0 && errno != ENOENT)
             log_event(LOG_WARN, "spool_unlink_failed", log_z("segment", s->name), log_z("error", strerror(errno)));
         segment_close(s);
@@ -151,12 +176,13 @@ static void *helper_main(void *arg) {
     pthread_setname_np(pthread_self(), "spool");
     for (;;) {
         struct pollfd p = {set->wake, POLLIN, 0};
-        poll(&p, 1, atomic_load(&set->ok) ? -1 : RETRY_MS);
+        poll(&p, 1, set->fsync ? FSYNC_MS : atomic_load(&set->ok) ? -1 : RETRY_MS);
         uint64_t n;
         if (read(set->wake, &n, sizeof n) < 0) n = 0;
         pthread_mutex_lock(&set->lock);
         bool stop = set->stop;
         pthread_mutex_unlock(&set->lock);
+        sync_all(set);
         remove_done(set);
         if (stop) return NULL;
         prepare_all(set);
@@ -194,7 +220,8 @@ static bool open_writers(struct spool_set *set, err *e) {
         s->set = set;
         s->writer = i;
         if (!prepare(set, s, e)) return false;
-        s->first = s->current = atomic_exchange(&s->ready, NULL);
+        s->first = s->current = s->sync = atomic_exchange(&s->ready, NULL);
+        s->synced = SEGMENT_HEAD;
         s->at = SEGMENT_HEAD;
     }
     return true;
@@ -210,6 +237,7 @@ struct spool_set *spool_open(const struct books_config *c, err *e) {
     if (set->segment_size < SEGMENT_SIZE_MIN) set->segment_size = SEGMENT_SIZE_MIN;
     set->segments_max = c->segments_max ? c->segments_max : SPOOL_SEGMENTS_MAX;
     set->count = c->writers;
+    set->fsync = c->fsync;
     if (set->segments_max < 2 * set->count) set->segments_max = 2 * set->count;
     snprintf(set->gateway, sizeof set->gateway, STR_FMT, STR_ARG(c->gateway));
     set->writer = xcalloc(set->count, sizeof *set->writer);
@@ -260,7 +288,7 @@ void spool_close(struct spool_set *set) {
 
 void spool_done(struct spool_set *set, struct segment *s) {
     pthread_mutex_lock(&set->lock);
-    s->next = set->done;
+    s->next_done = set->done;
     set->done = s;
     pthread_mutex_unlock(&set->lock);
     wake_helper(set);

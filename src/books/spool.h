@@ -25,6 +25,8 @@ struct spool {
     _Atomic uint64_t events;         /* appended so far */
     _Atomic uint64_t lost;
     struct segment *first; /* where the reader begins */
+    struct segment *sync; /* made durable up to `synced`; the helper's, when fsync is set */
+    size_t synced;
 };
 
 struct spool_set {
@@ -39,7 +41,7 @@ struct spool_set {
     pthread_t helper;
     pthread_mutex_t lock; /* guards what follows; never taken by a writer */
     int wake;             /* eventfd: writers and the books thread call the helper */
-    bool stop, started;
+    bool stop, started, fsync;
     struct segment *done;      /* to be unmapped and unlinked */
     _Atomic uint32_t segments; /* files that exist */
     uint32_t segments_max;
