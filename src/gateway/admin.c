@@ -14,28 +14,21 @@ static void ask(struct call *c, str input, void (*run)(struct query_job *j, stru
         call_fail(c, FAULT_STOPPING, STR_NONE, "Too many queries are waiting.");
 }
 
-static void job_fails(struct query_job *j, int status, const char *code, const char *why) {
-    buf_clear(&j->out);
-    j->status = status;
-    openai_error_write(&j->out, status, status < 500 ? STR("invalid_request_error") : STR("api_error"),
-                       str_from(code), str_from(why), STR_NONE);
-}
-
 static void run_calls(struct query_job *j, struct ledger *l) {
     struct query q;
     err e;
     if (!query_parse(j->input, clock_wall_us(), &j->a, &q, &e))
-        job_fails(j, 400, "bad_query", e.msg);
+        query_fails(j, 400, "bad_query", e.msg, "");
     else if (!query_calls(l, &q, &j->out, &e))
-        job_fails(j, 503, "ledger_unreadable", e.msg);
+        query_fails(j, 503, "ledger_unreadable", e.msg, "");
 }
 
 static void run_call(struct query_job *j, struct ledger *l) {
     err e;
     switch (query_call(l, j->input, &j->out, &e)) {
     case LEDGER_FOUND: return;
-    case LEDGER_NONE: job_fails(j, 404, "unknown_call", "There is no such call in the ledger."); return;
-    case LEDGER_FAILED: job_fails(j, 503, "ledger_unreadable", e.msg); return;
+    case LEDGER_NONE: query_fails(j, 404, "unknown_call", "There is no such call in the ledger.", ""); return;
+    case LEDGER_FAILED: query_fails(j, 503, "ledger_unreadable", e.msg, ""); return;
     }
 }
 
@@ -102,7 +95,7 @@ static void run_reload(struct query_job *j, struct ledger *l) {
     if (gateway_reload(j->gateway, &e))
         buf_strz(&j->out, "{\"status\":\"reloaded\"}");
     else
-        job_fails(j, 400, "bad_config", e.msg);
+        query_fails(j, 400, "bad_config", e.msg, "");
 }
 
 void admin_reload(struct call *c) { ask(c, STR_NONE, run_reload); }

@@ -25,6 +25,13 @@ static void job_free(struct query_job *j) {
     free(j);
 }
 
+void query_fails(struct query_job *j, int status, const char *code, const char *why, const char *param) {
+    buf_clear(&j->out);
+    j->status = status;
+    openai_error_write(&j->out, status, status < 500 ? STR("invalid_request_error") : STR("api_error"),
+                       str_from(code), str_from(why), str_from(param));
+}
+
 static void run_job(struct queries *q, struct query_job *j) {
     err e;
     struct ledger *l = ledger_open(q->path, &e);
@@ -34,8 +41,7 @@ static void run_job(struct queries *q, struct query_job *j) {
         ledger_close(l);
         return;
     }
-    j->status = 503;
-    openai_error_write(&j->out, 503, STR("api_error"), STR("ledger_unreadable"), str_from(e.msg), STR_NONE);
+    query_fails(j, 503, "ledger_unreadable", e.msg, "");
 }
 
 static void give_back(struct query_job *j) {
@@ -108,6 +114,7 @@ bool queries_ask(struct queries *q, struct call *c, str input,
     arena_init(&j->a, 1024, ARENA_MAX);
     buf_init(&j->out, OUT_MAX);
     j->input = arena_str(&j->a, input);
+    j->key = arena_str(&j->a, c->key);
     pthread_mutex_lock(&q->lock);
     bool room = q->waiting < WAITING_MAX && !q->stopping;
     if (room) {

@@ -20,6 +20,7 @@ struct query_job {
     arena a;           /* for `input` and the job's own use */
     str input;         /* what is asked: query string, id, body */
     void (*run)(struct query_job *j, struct ledger *l); /* on the query thread: fills the rest */
+    str key; /* the caller's, as the ledger calls it; empty when there are no keys */
     void *gateway;
     int status;
     buf out; /* JSON */
@@ -30,6 +31,8 @@ void queries_stop(struct queries *q);
 /* Asks: `run` is called on a query thread, then the worker answers the call. Input is copied. False: too
  * many wait. The call is told by query_gone when its client leaves. */
 bool queries_ask(struct queries *q, struct call *c, str input, void (*run)(struct query_job *j, struct ledger *l));
+/* The job fails: an error in the OpenAI dialect instead of what `out` has. */
+void query_fails(struct query_job *j, int status, const char *code, const char *why, const char *param);
 /* Worker: answers what came back. */
 void queries_collect(struct worker *w);
 
