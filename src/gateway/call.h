@@ -10,6 +10,7 @@
 #define DRAY_GATEWAY_CALL_H
 
 #include "base/json.h"
+#include "chat/checks.h"
 #include "chat/openai.h"
 #include "gateway/fault.h"
 #include "gateway/surface.h"
@@ -93,6 +94,7 @@ struct call {
     str baseline_name;
     const struct price *baseline_price;
     struct attempt attempt;
+    struct wants wants;    /* what of the answer can be checked */
     struct answer *answer; /* what the provider's answer told */
     struct sse sse;
     buf hold;              /* the answer's body while it is held; its tail when it flows */
@@ -136,6 +138,8 @@ void relay_own(struct call *c, int status, const char *content_type, str body);
 void settle_begin(struct call *c);
 void settle_attempt(struct call *c, enum fault f);
 void settle(struct call *c);
+/* Free checks of the answer, booked as its quality; after its last byte has gone. `body` empty: not kept. */
+void settle_checks(struct call *c, str body);
 /* Cost of the answer and what it would have cost at the baseline; COST_UNKNOWN where unknown. */
 void settle_costs(const struct call *c, struct usage_cost *cost, int64_t *baseline);
 

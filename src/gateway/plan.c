@@ -319,6 +319,7 @@ void call_plan(struct call *c) {
     observe(c);
     if (!cap_cost(c)) return;
     note_baseline(c);
+    if (!c->is_stream) checks_want(&r->scan, buf_view(&r->body), &c->a, &c->wants);
     c->rule = r->plan.rule;
     c->tier = r->plan.tier;
     if (arena_failed(&r->a))

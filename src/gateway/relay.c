@@ -341,6 +341,7 @@ static void end_held(struct call *c) {
     struct iovec v[2] = {{b->p, b->n}, {c->hold.p, c->hold.n}};
     c->head_sent = true;
     conn_send(c->conn, v, c->hold.n ? 2 : 1);
+    settle_checks(c, c->compressed ? STR_NONE : buf_view(&c->hold));
     finish(c);
 }
 
@@ -372,6 +373,7 @@ static void error_event(struct call *c, enum fault f, const char *detail, buf *o
 void relay_broken(struct call *c, enum fault f, const char *detail) {
     c->fault = f;
     settle(c);
+    settle_checks(c, STR_NONE);
     if (!c->conn) {
         call_over(c);
         return;
@@ -422,5 +424,6 @@ void relay_end(struct call *c) {
         if (rest.n) send_piece(c, rest, false);
     }
     send_piece(c, STR_NONE, true);
+    settle_checks(c, STR_NONE);
     finish(c);
 }

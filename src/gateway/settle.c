@@ -167,3 +167,18 @@ void settle(struct call *c) {
     if (!spool_end(c->w->spool, &r)) lost(c);
     count(c, &r);
 }
+
+void settle_checks(struct call *c, str body) {
+    if (!c->answer || c->status >= 300 || !c->surface->endpoint || c->surface->tap == TAP_NONE) return;
+    arena scratch;
+    arena_init(&scratch, 4096, CALL_REQUEST_ARENA_MAX);
+    bool broken = c->fault != FAULT_NONE && c->fault != FAULT_CLIENT_GONE;
+    struct verdict v = {-1, ""};
+    if (c->fault != FAULT_CLIENT_GONE) v = checks_answer(&c->wants, c->answer, body, broken, &scratch);
+    arena_free(&scratch);
+    if (v.quality < 0) return;
+    struct record_amend m = {
+        .id = c->id, .time_us = clock_wall_us(), .quality = v.quality, .quality_source = STR("check")};
+    m.label = str_from(v.label);
+    if (!spool_amend(c->w->spool, &m)) lost(c);
+}
