@@ -108,8 +108,8 @@ enum http_error {
 const char *http_error_text(enum http_error e);
 
 /* Offset behind the blank line that ends a head, or 0 when it is not there yet. Bare LFs end it too, so that it
- * is refused at once. `*from` is where the search goes on next time (0 at first), so that a head that comes byte by
- * byte is searched once. */
+ * is refused at once. `*from` is where the search goes on next time (0 at first), so that a head that comes byte
+ * by byte is searched once. */
 size_t http1_head_end(str bytes, size_t *from);
 /* Parses a complete head (as long as http1_head_end said). */
 enum http_error http1_request(str head, struct http_head *out);

