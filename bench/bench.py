@@ -252,6 +252,7 @@ def arguments():
     p.add_argument("--rate", type=int, default=1000)
     p.add_argument("--slow-rate", type=int, default=100, help="for targets marked slow")
     p.add_argument("--streams", type=int, default=5000)
+    p.add_argument("--realtime", action="store_true", help="all that is measured runs as SCHED_RR: other work on the machine can't delay it (root)")
     p.add_argument("--quiet", type=float, default=0.15, help="a run begins when other work uses fewer cores than this")
     p.add_argument("--quiet-wait", type=float, help="... or after so many seconds")
     p.add_argument("--foreign", type=float, default=0.3, help="a run is repeated when other work used more cores than this")

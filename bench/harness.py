@@ -5,6 +5,7 @@ import json, os, shlex, signal, sqlite3, statistics, subprocess, sys, time, urll
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 TICK = os.sysconf("SC_CLK_TCK")
+REALTIME = ["chrt", "-r", "1"]
 
 
 def read_stat(path):
@@ -27,16 +28,27 @@ def stolen():
     return int(open("/proc/stat").readline().split()[8]) / TICK
 
 
+def light_session(sid):
+    """Linux weighs sessions, not only processes: without this a spinner of the idle class takes half of its CPU"""
+    try:
+        with open(f"/proc/{sid}/autogroup", "w") as f:
+            f.write("19")
+    except OSError:
+        pass  # not switched on
+
+
 class Proc:
     """A process and everything in its session."""
 
-    def __init__(self, cmd, cwd, cpus=None, env=None, idle=False):
-        pre = (["taskset", "-c", cpus] if cpus else []) + (["chrt", "-i", "0"] if idle else [])
+    def __init__(self, cmd, cwd, cpus=None, env=None, idle=False, realtime=False):
+        pre = (["taskset", "-c", cpus] if cpus else []) + (["chrt", "-i", "0"] if idle else REALTIME if realtime else [])
         os.makedirs(cwd, exist_ok=True)
         self.log = os.path.join(cwd, "out.log")
         self.p = subprocess.Popen(pre + shlex.split(cmd), cwd=cwd, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT,
                                   stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **(env or {})})
         self.sid = self.p.pid
+        if idle:
+            light_session(self.sid)
 
     def pids(self):
         return [p for p, s in processes().items() if s[1] == self.sid]
@@ -185,7 +197,7 @@ class Bench:
         return "0" if self.pin else None
 
     def start(self, cmd, name, cpus=None, env=None, idle=False):
-        p = Proc(cmd, os.path.join(self.dir, name), cpus, env, idle)
+        p = Proc(cmd, os.path.join(self.dir, name), cpus, env, idle, self.args.realtime)
         self.procs.append(p)
         return p
 
@@ -240,7 +252,7 @@ class Bench:
                 f"-d{max(1, round(seconds))}s", "-s", os.path.join(HERE, "post.lua"), target.url]
 
     def spawn(self, cmd):
-        pre = ["taskset", "-c", self.load_cpus()] if self.pin else []
+        pre = (["taskset", "-c", self.load_cpus()] if self.pin else []) + (REALTIME if self.args.realtime else [])
         p = subprocess.Popen(pre + cmd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
         p.sid = p.pid
         return p
