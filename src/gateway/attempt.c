@@ -4,6 +4,7 @@
  * The request is an iovec over the client's own body with the edits between its pieces: nothing is
  * rebuilt or copied. Nothing has gone to the client while an attempt may still be replaced. */
 #include "gateway/call.h"
+#include "gateway/dialect.h"
 
 #include "base/clock.h"
 
@@ -32,8 +33,11 @@ static bool wanted(const struct provider *p, str name) {
 
 static void add_auth(struct call *c, struct provider_pool *pool, buf *b) {
     const struct provider *p = c->attempt.provider;
-    buf_str(b, pool->auth[pool->auth_next].block);
-    if (pool->auth_count > 1) pool->auth_next = (uint16_t)((pool->auth_next + 1) % pool->auth_count);
+    unsigned k = pool->auth_next;
+    buf_str(b, pool->auth[k].block);
+    if (pool->auth_count > 1) pool->auth_next = (uint16_t)((k + 1) % pool->auth_count);
+    str key = p->key_from_client ? c->r->credential : k < p->key_count ? p->key[k] : STR_NONE;
+    dialect_headers(c, key, b);
     if (!p->key_from_client || !c->r->credential.n) return;
     switch (p->auth) {
     case AUTH_API_KEY: add_header(b, STR("api-key"), c->r->credential); break;
@@ -53,10 +57,9 @@ static str build_head(struct call *c, struct provider_pool *pool, uint64_t body_
     buf *b = &c->w->text;
     buf_clear(b);
     buf_strz(b, "POST ");
-    buf_str(b, p->base_path);
-    buf_strz(b, c->surface->path + 3);                                        /* behind "/v1" */
+    dialect_path(c, b);
     bool azure_only = r->path_model.n && strcmp(p->kind->name, "azure") != 0; /* its api-version */
-    if (r->query.n && !azure_only) {
+    if (r->query.n && !azure_only && !c->attempt.translated && c->attempt.speaks != CHAT_GEMINI) {
         buf_char(b, '?');
         buf_str(b, r->query);
     }
@@ -72,25 +75,44 @@ static str build_head(struct call *c, struct provider_pool *pool, uint64_t body_
     return arena_str(&r->a, buf_view(b));
 }
 
-static unsigned build_request(struct call *c, struct provider_pool *pool) {
+/* The body between its edits. Returns the pieces in r->iov from 1 on; `*total` their length. */
+static unsigned spliced(struct call *c, uint64_t *total) {
     struct call_request *r = c->r;
     struct splice edit[OPENAI_SPLICES_MAX];
     str body = buf_view(&r->body);
     const struct provider *p = c->attempt.provider;
     bool inject = c->is_stream && c->surface->tap == TAP_CHAT && !r->q.include_usage && p->kind->stream_options &&
                   p->stream_usage == STREAM_USAGE_INJECT;
-    unsigned edits = openai_splices(&r->q, &r->scan, body, c->attempt.target.model, inject, &r->a, edit), n = 1;
-    uint64_t total = 0;
+    bool fixed = c->attempt.speaks == CHAT_GEMINI; /* its model is in the path */
+    unsigned edits =
+                 fixed ? 0 : openai_splices(&r->q, &r->scan, body, c->attempt.target.model, inject, &r->a, edit),
+             n = 1;
     uint32_t at = 0;
     c->attempt.injected = inject;
     for (unsigned i = 0; i <= edits; i++) {
         uint32_t upto = i < edits ? edit[i].start : (uint32_t)body.n;
         if (upto > at) r->iov[n++] = (struct iovec){(char *)(uintptr_t)body.p + at, upto - at};
-        total += upto - at;
+        *total += upto - at;
         if (i == edits) break;
         if (edit[i].with.n) r->iov[n++] = (struct iovec){(char *)(uintptr_t)edit[i].with.p, edit[i].with.n};
-        total += edit[i].with.n;
+        *total += edit[i].with.n;
         at = edit[i].end;
+    }
+    return n;
+}
+
+/* Puts head and body into r->iov; their number, 0 when the call has failed. */
+static unsigned build_request(struct call *c, struct provider_pool *pool) {
+    struct call_request *r = c->r;
+    uint64_t total = 0;
+    unsigned n = 2;
+    c->attempt.injected = false;
+    if (c->attempt.translated) {
+        if (!dialect_write(c)) return 0;
+        r->iov[1] = (struct iovec){r->up.p, r->up.n};
+        total = r->up.n;
+    } else {
+        n = spliced(c, &total);
     }
     str head = build_head(c, pool, total);
     r->iov[0] = (struct iovec){(char *)(uintptr_t)head.p, head.n};
@@ -157,6 +179,7 @@ static void open_stream(struct call *c) {
     struct provider_pool *pool = pool_of(c);
     struct attempt *t = &c->attempt;
     unsigned n = build_request(c, pool);
+    if (!n) return;
     t->stream = ustream_open(pool->upstream, &attempt_events, c, false, &t->reused);
     t->connected = t->reused;
     metric_add(&c->w->metrics.attempts, 1);
@@ -173,10 +196,8 @@ void attempt_start(struct call *c, uint16_t i) {
     t->target = r->has_on_the_fly ? r->on_the_fly : c->config->router.target[r->plan.target[i]];
     t->provider = &c->config->provider[t->target.provider_id];
     if (n > 1) metric_add(&c->w->metrics.fallbacks, 1);
-    if (c->surface->tap == TAP_RESPONSES && !t->provider->kind->responses) {
-        attempt_failed(c, FAULT_UNSUPPORTED, "this provider has no Responses API");
-        return;
-    }
+    dialect_choose(c);
+    buf_free(&r->up);
     if (!pool_of(c)->upstream) {
         attempt_failed(c, FAULT_UPSTREAM_TLS, pool_of(c)->error.msg);
         return;
@@ -260,7 +281,7 @@ static void on_head(void *ctx, const struct http_head *h) {
     }
     arm(c);
     relay_head(c, h);
-    if (c->r && t->sent && c->begun) call_release_request(c);
+    if (c->r && t->sent && c->begun && !t->translated) call_release_request(c);
 }
 
 static void on_data(void *ctx, char *p, size_t n) {

@@ -5,6 +5,7 @@
 #include "gateway/call.h"
 
 #include "base/clock.h"
+#include "gateway/dialect.h"
 #include "gateway/gateway.h"
 #include "gateway/labeler.h"
 #include "gateway/own.h"
@@ -41,6 +42,7 @@ static struct call *call_new(struct worker *w, struct conn *conn) {
 void request_free(struct call_request *r) {
     arena_free(&r->a);
     buf_free(&r->body);
+    buf_free(&r->up);
     free(r);
 }
 
@@ -55,6 +57,7 @@ void call_release_request(struct call *c) {
 
 static void call_free(struct deferred *d) {
     struct call *c = container_of(d, struct call, deferred);
+    dialect_free(c);
     call_release_request(c);
     sse_free(&c->sse);
     buf_free(&c->hold);
@@ -83,7 +86,7 @@ static void fail_text(struct call *c, enum fault f, int status, str param, str m
     settle(c);
     buf body;
     buf_init(&body, 16 * 1024);
-    openai_error_write(&body, status, str_from(row->type), str_from(row->name), message, param);
+    dialect_error(c, status, str_from(row->type), str_from(row->name), message, param, &body);
     relay_own(c, status, "application/json", buf_view(&body));
     buf_free(&body);
 }
@@ -163,6 +166,8 @@ static str credential(const struct http_head *h) {
     static const enum http_name names[] = {HTTP_X_API_KEY, HTTP_X_GOOG_API_KEY, HTTP_API_KEY};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if ((v = http_get(h, names[i])).p) return v;
+    for (str rest = h->query, part; str_cut(&rest, '&', &part);) /* Gemini's older way */
+        if (str_starts(part, STR("key="))) return str_skip(part, 4);
     return v;
 }
 

@@ -10,6 +10,7 @@
 #define DRAY_GATEWAY_CALL_H
 
 #include "base/json.h"
+#include "chat/chat.h"
 #include "chat/checks.h"
 #include "chat/openai.h"
 #include "gateway/fault.h"
@@ -37,7 +38,10 @@ struct call_request {
     bool gzip, scanned;
     unsigned kept_count;
     str content_type, credential, query;
-    str path_model; /* the Azure client names it in the path */
+    str path_model;           /* the Azure client names it in the path */
+    struct chat_request chat; /* the middle model, where it is needed */
+    bool has_chat;
+    buf up; /* the body as translated for the attempt */
     struct openai_request q;
     struct facts facts;
     bool facts_done;
@@ -58,7 +62,9 @@ struct attempt {
     struct ustream *stream; /* NULL: none under way */
     struct target target;
     struct provider *provider;
-    uint8_t n; /* from 1; 0: none yet */
+    uint8_t n;       /* from 1; 0: none yet */
+    int8_t speaks;   /* enum chat_dialect spoken to the provider; -1: not a conversation */
+    bool translated; /* not the client\'s */
     bool connected, sent, injected, reused;
     uint16_t status;
     uint64_t start_us, sent_us, first_us, last_us; /* loop clock */
@@ -94,8 +100,10 @@ struct call {
     str baseline_name;
     const struct price *baseline_price;
     struct attempt attempt;
-    struct wants wants;    /* what of the answer can be checked */
-    struct answer *answer; /* what the provider's answer told */
+    struct wants wants;             /* what of the answer can be checked */
+    struct answer *answer;          /* what the provider's answer told */
+    struct chat_stream *translator; /* of a stream: writes the client\'s dialect, or only reads */
+    str dropped;                    /* what translation could not carry */
     struct sse sse;
     buf hold;              /* the answer's body while it is held; its tail when it flows */
     str head_down;         /* its head, without length and dray's own headers */

@@ -1,6 +1,7 @@
 /* plan: from a complete request to an ordered list of targets. Reads the body, the hints, the model's
  * name; the decision itself is brain/'s. */
 #include "gateway/call.h"
+#include "gateway/dialect.h"
 #include "gateway/gateway.h"
 #include "gateway/override.h"
 
@@ -116,6 +117,18 @@ static void read_named_metadata(struct call *c) {
 
 /* ---- the request ---- */
 
+/* The members that the road needs of a request that is not in OpenAI's dialect. */
+static bool read_foreign(struct call *c, str body) {
+    struct call_request *r = c->r;
+    if (!dialect_read(c)) return false;
+    r->q.model = json_find(&r->scan, body, STR("model"));
+    r->q.metadata = json_find(&r->scan, body, STR("metadata"));
+    r->q.is_stream = r->q.include_usage = r->chat.stream || c->surface->path_stream; /* usage comes unasked */
+    if (r->path_model.n || r->q.model.type == J_STRING) return true;
+    call_fail(c, FAULT_BAD_REQUEST, STR("model"), "The request names no model.");
+    return false;
+}
+
 static bool inflate_body(struct call *c) {
     struct call_request *r = c->r;
     buf plain;
@@ -148,7 +161,9 @@ static bool read_body(struct call *c) {
         call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body must be a JSON object.");
         return false;
     }
-    if (!openai_request_read(&r->q, &r->scan, body, !r->path_model.n, &param, &e)) {
+    bool foreign = dialect_is_foreign(c->surface);
+    if (foreign && !read_foreign(c, body)) return false;
+    if (!foreign && !openai_request_read(&r->q, &r->scan, body, !r->path_model.n, &param, &e)) {
         call_fail(c, FAULT_BAD_REQUEST, param, "%s", e.msg);
         return false;
     }
@@ -167,7 +182,10 @@ void request_facts(struct call_request *r, const struct surface *s, const struct
     struct prompt prompt;
     if (r->facts_done) return;
     r->facts_done = true;
-    openai_facts(&r->scan, buf_view(&r->body), f, &prompt);
+    if (dialect_is_foreign(s))
+        chat_facts(&r->chat, f, &prompt);
+    else
+        openai_facts(&r->scan, buf_view(&r->body), f, &prompt);
     f->hour = (uint8_t)(begin_wall / 3600000000u % 24);
     if (s->task != TASK_UNKNOWN && f->task_source == TASK_BY_NONE) {
         f->task = s->task;

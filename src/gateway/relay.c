@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/gzip.h"
+#include "gateway/dialect.h"
 
 #include <stdio.h>
 
@@ -87,6 +88,7 @@ static void dray_headers(const struct call *c, buf *b) {
     header_u64(b, "x-dray-attempts", c->attempt.n);
     header_u64(b, "x-dray-overhead-us", c->overhead_us);
     header(b, "x-dray-cache", STR("miss"));
+    if (c->dropped.n) header(b, "x-dray-dropped", c->dropped);
     if (!c->routed) return;
     header(b, "x-dray-task", str_from(task_name((enum task)c->task)));
     header(b, "x-dray-rule", c->rule);
@@ -176,16 +178,19 @@ void relay_head(struct call *c, const struct http_head *h) {
     if (c->relay_sse) {
         metric_add(&c->w->metrics.streams, 1);
         sse_init(&c->sse, CALL_SSE_EVENT_MAX);
+        dialect_stream_begin(c);
+        c->strip |= c->attempt.translated;
         send_head(c, h);
         return;
     }
     c->state = CALL_HOLD;
-    buf_init(&c->hold, c->config->limits.hold_max);
-    if (h->has_length && h->length > c->config->limits.hold_max) {
+    /* A translated answer is rewritten as a whole, however large. */
+    buf_init(&c->hold, c->attempt.translated ? c->config->limits.body_max : c->config->limits.hold_max);
+    if (h->has_length && h->length > c->hold.max && !c->attempt.translated) {
         send_head(c, h);
         return;
     }
-    if (h->has_length && h->length) buf_room(&c->hold, (size_t)h->length);
+    if (h->has_length && h->length && h->length <= c->hold.max) buf_room(&c->hold, (size_t)h->length);
     c->head_down = arena_str(&c->a, buf_view(b));
 }
 
@@ -223,6 +228,10 @@ static void tap_stream(struct call *c, str piece) {
     buf *out = &c->w->sse;
     while (sse_next(&c->sse, &piece, &ev)) {
         enum tap_verdict v = TAP_PASS;
+        if (c->translator) {
+            if (ev.has_data) dialect_stream_event(c, ev.event, ev.data, c->attempt.translated ? out : &replaced);
+            continue;
+        }
         buf_clear(&replaced);
         if (ev.has_data && c->surface->tap != TAP_NONE)
             v = openai_tap(c->answer, ev.event, ev.data, c->strip && ev.single, c->surface->tap == TAP_RESPONSES,
@@ -282,8 +291,13 @@ static void stop_holding(struct call *c) {
 
 void relay_data(struct call *c, char *p, size_t n) {
     if (c->state == CALL_HOLD) {
-        if (c->hold.n + n <= c->config->limits.hold_max) {
+        if (c->hold.n + n <= c->hold.max) {
             buf_add(&c->hold, p, n);
+            return;
+        }
+        if (c->attempt.translated) {
+            attempt_stop(c);
+            call_fail(c, FAULT_BAD_ANSWER, STR_NONE, "The provider's answer is too large to translate.");
             return;
         }
         stop_holding(c);
@@ -297,24 +311,27 @@ void relay_data(struct call *c, char *p, size_t n) {
 /* ---- the end ---- */
 
 /* Reads a held answer; one that came compressed all the same is inflated for that only. */
-static void read_answer(struct call *c) {
+static bool read_answer(struct call *c) {
     buf plain;
-    if (!c->compressed) {
-        openai_answer_read(c->answer, buf_view(&c->hold));
-        return;
-    }
+    if (!c->compressed) return dialect_answer(c);
+    if (c->attempt.translated) return false; /* dray asks for identity */
     buf_init(&plain, CALL_INFLATE_TIMES * c->config->limits.hold_max);
     if (gunzip(buf_view(&c->hold), &plain, NULL))
         openai_answer_read(c->answer, buf_view(&plain));
     else
         c->answer->done = true; /* br, zstd: passed on unread, its usage unknown */
     buf_free(&plain);
+    return true;
 }
 
 static void end_held(struct call *c) {
     int64_t baseline;
     struct usage_cost cost;
-    read_answer(c);
+    if (!read_answer(c)) {
+        call_fail(c, FAULT_BAD_ANSWER, STR_NONE, "The answer of " STR_FMT " could not be read.",
+                  STR_ARG(c->attempt.target.name));
+        return;
+    }
     if (c->status < 300 && !c->answer->done)
         c->fault = FAULT_BAD_ANSWER;
     else if (c->status >= 400)
@@ -353,6 +370,14 @@ static void error_event(struct call *c, enum fault f, const char *detail, buf *o
     buf_init(&body, 4096);
     openai_error_write(&body, fault_row(f)->status, str_from(fault_row(f)->type), str_from(fault_row(f)->name),
                        str_make(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1), STR_NONE);
+    if (c->translator) {
+        if (c->attempt.translated)
+            dialect_stream_end(c, f, text, out);
+        else
+            dialect_error_event(c, f, text, out);
+        buf_free(&body);
+        return;
+    }
     bool responses = c->surface->tap == TAP_RESPONSES;
     if (responses) { /* an event of the Responses API: its members stand at the top */
         jval error = json_get(json_value_at(body.p, body.p + body.n), STR("error"));
@@ -381,7 +406,8 @@ void relay_broken(struct call *c, enum fault f, const char *detail) {
     if (c->relay_sse && !c->compressed && !c->answer->error) {
         buf out;
         buf_init(&out, CALL_SSE_EVENT_MAX + 8192);
-        if (sse_rest(&c->sse).n) { /* a piece of an event: end it, so that the error stands alone */
+        if (sse_rest(&c->sse).n &&
+            !c->attempt.translated) { /* a piece of an event: end it, so that the error stands alone */
             if (c->strip) buf_str(&out, sse_rest(&c->sse));
             buf_strz(&out, "\n\n");
         }
@@ -402,6 +428,17 @@ void relay_broken(struct call *c, enum fault f, const char *detail) {
     conn_abort(conn);
 }
 
+/* What is left to be said in a stream that ended well. */
+static void end_stream(struct call *c) {
+    buf *out = &c->w->sse;
+    buf_clear(out);
+    if (c->attempt.translated && c->translator)
+        dialect_stream_end(c, FAULT_NONE, "", out);
+    else if (c->strip)
+        buf_str(out, sse_rest(&c->sse));
+    if (out->n) send_piece(c, buf_view(out), false);
+}
+
 void relay_end(struct call *c) {
     c->ended = true;
     if (c->state == CALL_HOLD) {
@@ -419,10 +456,7 @@ void relay_end(struct call *c) {
     if (c->status >= 400 && !c->settled) c->fault = FAULT_UPSTREAM_STATUS;
     if (!c->relay_sse && !c->settled && !c->compressed) openai_answer_read_tail(c->answer, buf_view(&c->hold));
     settle(c);
-    if (c->strip) {
-        str rest = sse_rest(&c->sse);
-        if (rest.n) send_piece(c, rest, false);
-    }
+    end_stream(c);
     send_piece(c, STR_NONE, true);
     settle_checks(c, STR_NONE);
     finish(c);

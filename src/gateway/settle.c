@@ -161,6 +161,7 @@ void settle(struct call *c) {
         r.answer_id = str_make(c->answer->id, c->answer->id_len);
         if (t->target.price) r.price_version = t->target.price->version;
     }
+    r.dropped = c->dropped;
     r.duration_us = clock_mono_us() - c->begin_us;
     r.ttft_us = t->first_us > c->begin_us ? t->first_us - c->begin_us : 0;
     r.overhead_us = c->overhead_us;

@@ -1,32 +1,65 @@
 #include "gateway/surface.h"
 
 #include "gateway/admin.h"
+#include "gateway/dialect.h"
 #include "gateway/own.h"
 
 #define GET (1u << HTTP_GET | 1u << HTTP_HEAD)
 #define POST (1u << HTTP_POST)
 
+#define CALL(p, name, client, d) .path = p, .methods = POST, .endpoint = name, .dialect = client, .chat = d
+#define COUNT(p, client, d) .path = p, .methods = POST, .dialect = client, .chat = d, .own = own_count_tokens
+#define OWN(p, m, f) .path = p, .methods = m, .dialect = DIALECT_OPENAI, .chat = -1, .own = f
+
 static const struct surface surfaces[] = {
     /* calls */
-    {"/v1/chat/completions", false, POST, "chat", DIALECT_OPENAI, TAP_CHAT, true, "messages", TASK_UNKNOWN, NULL},
-    {"/v1/completions", false, POST, "completions", DIALECT_OPENAI, TAP_CHAT, true, NULL, TASK_UNKNOWN, NULL},
-    {"/v1/embeddings", false, POST, "embeddings", DIALECT_OPENAI, TAP_NONE, false, "input", TASK_EMBED, NULL},
-    {"/v1/responses", false, POST, "responses", DIALECT_OPENAI, TAP_RESPONSES, true, NULL, TASK_UNKNOWN, NULL},
+    {CALL("/v1/chat/completions", "chat", DIALECT_OPENAI, CHAT_OPENAI), .tap = TAP_CHAT, .streams = true,
+     .needs = "messages"},
+    {CALL("/v1/completions", "completions", DIALECT_OPENAI, -1), .tap = TAP_CHAT, .streams = true},
+    {CALL("/v1/embeddings", "embeddings", DIALECT_OPENAI, -1), .needs = "input", .task = TASK_EMBED},
+    {CALL("/v1/responses", "responses", DIALECT_OPENAI, CHAT_RESPONSES), .tap = TAP_RESPONSES, .streams = true},
+    {CALL("/v1/messages", "messages", DIALECT_ANTHROPIC, CHAT_ANTHROPIC), .tap = TAP_OTHER, .streams = true,
+     .needs = "messages"},
     /* dray's own */
-    {"/v1/route", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_route},
-    {"/v1/models", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_models},
-    {"/v1/models/", true, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_model},
-    {"/v1/feedback", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_feedback},
-    {"/healthz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_healthz},
-    {"/readyz", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_readyz},
-    {"/metrics", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_metrics},
-    {"/admin/v1/calls", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, admin_calls},
-    {"/admin/v1/calls/", true, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, admin_call},
-    {"/admin/v1/override", false, GET | POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN,
-     admin_override},
-    {"/admin/v1/reload", false, POST, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, admin_reload},
-    {"/", false, GET, NULL, DIALECT_OPENAI, TAP_NONE, false, NULL, TASK_UNKNOWN, own_root},
+    {COUNT("/v1/messages/count_tokens", DIALECT_ANTHROPIC, CHAT_ANTHROPIC)},
+    {OWN("/v1/route", POST, own_route)},
+    {OWN("/v1/models", GET, own_models)},
+    {OWN("/v1beta/models", GET, own_models)},
+    {OWN("/v1/models/", GET, own_model), .prefix = true},
+    {OWN("/v1/feedback", POST, own_feedback)},
+    {OWN("/healthz", GET, own_healthz)},
+    {OWN("/readyz", GET, own_readyz)},
+    {OWN("/metrics", GET, own_metrics)},
+    {OWN("/admin/v1/calls", GET, admin_calls)},
+    {OWN("/admin/v1/calls/", GET, admin_call), .prefix = true},
+    {OWN("/admin/v1/override", GET | POST, admin_override)},
+    {OWN("/admin/v1/reload", POST, admin_reload)},
+    {OWN("/", GET, own_root)},
 };
+
+/* Gemini's: /v1beta/models/NAME:VERB, and the same under /v1. */
+static const struct surface verbs[] = {
+    {CALL("generateContent", "generateContent", DIALECT_GEMINI, CHAT_GEMINI), .tap = TAP_OTHER, .streams = true,
+     .needs = "contents"},
+    {CALL("streamGenerateContent", "generateContent", DIALECT_GEMINI, CHAT_GEMINI), .tap = TAP_OTHER,
+     .streams = true, .path_stream = true, .needs = "contents"},
+    {COUNT("countTokens", DIALECT_GEMINI, CHAT_GEMINI)},
+};
+
+static const struct surface *find_verb(str path, str *model) {
+    static const str roots[] = {STR_INIT("/v1beta/models/"), STR_INIT("/v1/models/")};
+    for (size_t k = 0; k < sizeof roots / sizeof *roots; k++) {
+        if (!str_starts(path, roots[k])) continue;
+        str rest = str_skip(path, roots[k].n);
+        for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+            str verb = str_from(verbs[i].path);
+            if (!str_ends(rest, verb) || rest.n < verb.n + 2 || rest.p[rest.n - verb.n - 1] != ':') continue;
+            *model = str_take(rest, rest.n - verb.n - 1);
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
 
 static const struct surface *find(str base, str path) {
     for (size_t i = 0; i < sizeof surfaces / sizeof *surfaces; i++) {
@@ -44,6 +77,8 @@ static const struct surface *find(str base, str path) {
 const struct surface *surface_find(str path, str *model) {
     static const str v1 = STR_INIT("/openai/v1"), deployments = STR_INIT("/openai/deployments/");
     *model = STR_NONE;
+    const struct surface *verb = find_verb(path, model);
+    if (verb) return verb;
     if (str_starts(path, v1)) return find(v1, str_skip(path, v1.n));
     if (!str_starts(path, deployments)) return find(STR_NONE, path);
     str rest = str_skip(path, deployments.n);

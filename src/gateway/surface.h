@@ -4,18 +4,21 @@
 
 #include "base/str.h"
 #include "catalog/catalog.h"
+#include "chat/chat.h"
 #include "facts/facts.h"
 #include "net/http1.h"
 
 struct call;
 
-enum surface_tap { TAP_NONE, TAP_CHAT, TAP_RESPONSES };
+enum surface_tap { TAP_NONE, TAP_CHAT, TAP_RESPONSES, TAP_OTHER };
 
 struct surface {
     const char *path;
     bool prefix;                 /* anything behind `path` too */
     uint8_t methods;             /* bit 1 << enum http_method */
     const char *endpoint;        /* ledger field `endpoint`; NULL: not a call, answered by dray itself */
+    int8_t chat;                 /* enum chat_dialect; -1: not a conversation */
+    bool path_stream;            /* Gemini: the path says that it streams */
     uint8_t dialect;             /* enum dialect */
     uint8_t tap;                 /* how usage is read out of streams */
     bool streams;                /* `stream: true` means something */

@@ -1,0 +1,253 @@
+/* dialect: see dialect.h. */
+#include "gateway/dialect.h"
+
+#include <stdio.h>
+
+enum { TRANSLATED_MAX = 64 << 20, SCRATCH_FIRST = 4096, SCRATCH_MAX = 64 << 20 };
+
+static bool has_dialect(const struct surface *s) { return s && s->chat >= 0; }
+bool dialect_is_foreign(const struct surface *s) {
+    return has_dialect(s) && s->chat != CHAT_OPENAI && s->chat != CHAT_RESPONSES;
+}
+
+/* ---- the request ---- */
+
+bool dialect_read(struct call *c) {
+    struct call_request *r = c->r;
+    err e;
+    str param = STR_NONE;
+    if (r->has_chat) return true;
+    r->has_chat = true;
+    if (chat_request_read((enum chat_dialect)c->surface->chat, buf_view(&r->body), r->path_model,
+                          c->surface->path_stream, &r->chat, &r->a, &param, &e))
+        return true;
+    call_fail(c, FAULT_BAD_REQUEST, param, "%s", e.msg);
+    return false;
+}
+
+static int spoken_to(const struct call *c, const struct provider *p) {
+    int client = c->surface->chat;
+    if (client == CHAT_RESPONSES) return p->kind->responses ? CHAT_RESPONSES : CHAT_OPENAI;
+    if (client == CHAT_ANTHROPIC && p->kind->native == DIALECT_ANTHROPIC) return CHAT_ANTHROPIC;
+    if (client == CHAT_GEMINI && p->kind->native == DIALECT_GEMINI) return CHAT_GEMINI;
+    return CHAT_OPENAI;
+}
+
+void dialect_choose(struct call *c) {
+    struct attempt *t = &c->attempt;
+    t->speaks = -1;
+    t->translated = false;
+    if (!has_dialect(c->surface)) return;
+    t->speaks = (int8_t)spoken_to(c, t->provider);
+    t->translated = t->speaks != c->surface->chat;
+}
+
+bool dialect_write(struct call *c) {
+    struct call_request *r = c->r;
+    const struct attempt *t = &c->attempt;
+    struct chat_target to = {.dialect = (enum chat_dialect)t->speaks,
+                             .kind = str_from(t->provider->kind->name),
+                             .model = t->target.model};
+    struct chat_account lost = {.a = &c->a};
+    str param = STR_NONE;
+    err e;
+    if (!dialect_read(c)) return false;
+    r->chat.input_estimate = r->facts.input_tokens;
+    buf_init(&r->up, TRANSLATED_MAX);
+    if (!chat_request_write(&r->chat, &to, TRANSLATION_STRICT, &lost, &r->up, &param, &e)) {
+        call_fail(c, FAULT_UNSUPPORTED, param, "%s", e.msg);
+        return false;
+    }
+    buf list;
+    buf_init(&list, 8192);
+    chat_lost_list(&lost, &list);
+    c->dropped = arena_str(&c->a, buf_view(&list));
+    buf_free(&list);
+    return true;
+}
+
+void dialect_path(const struct call *c, buf *out) {
+    const struct attempt *t = &c->attempt;
+    str base = t->provider->base_path;
+    static const str compatible = STR_INIT("/openai"); /* behind it lies Gemini's compatible endpoint */
+    switch (t->speaks) {
+    case CHAT_OPENAI:
+        buf_str(out, base);
+        buf_strz(out, "/chat/completions");
+        return;
+    case CHAT_RESPONSES:
+        buf_str(out, base);
+        buf_strz(out, "/responses");
+        return;
+    case CHAT_ANTHROPIC:
+        buf_str(out, base);
+        buf_strz(out, "/messages");
+        return;
+    case CHAT_GEMINI:
+        buf_str(out, str_ends(base, compatible) ? str_take(base, base.n - compatible.n) : base);
+        buf_strz(out, "/models/");
+        buf_str(out, t->target.model);
+        buf_strz(out, c->is_stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
+        return;
+    default: buf_str(out, base); buf_strz(out, c->surface->path + 3); /* behind "/v1" */
+    }
+}
+
+void dialect_headers(const struct call *c, str key, buf *out) {
+    if (c->attempt.speaks == CHAT_GEMINI && key.n)
+        buf_printf(out, "x-goog-api-key: " STR_FMT "\r\n", STR_ARG(key));
+    if (c->attempt.speaks != CHAT_ANTHROPIC) return;
+    if (key.n) buf_printf(out, "x-api-key: " STR_FMT "\r\n", STR_ARG(key));
+    for (unsigned i = 0; i < c->r->kept_count; i++)
+        if (str_eqz(c->r->kept[i].name, "anthropic-version")) return;
+    buf_strz(out, "anthropic-version: 2023-06-01\r\n");
+}
+
+/* ---- the answer ---- */
+
+static str client_model(const struct call *c) { return c->attempt.target.model; }
+static int64_t created(const struct call *c) { return (int64_t)(c->begin_wall / 1000000); }
+static uint64_t seed(const struct call *c) {
+    uint64_t s;
+    memcpy(&s, c->id.b + 8, sizeof s);
+    return s;
+}
+
+/* What the books want of it. */
+static void note(struct call *c, const struct chat_answer *a) {
+    struct answer *to = c->answer;
+    if (a->usage.source != TOKENS_NONE) to->usage = a->usage;
+    to->done = a->done;
+    to->error = a->failed;
+    if (a->choices) to->finish = a->choice[0].finish;
+    if (to->finish != FINISH_NONE || a->choices) to->content = true;
+    str id = str_take(a->id.raw, sizeof to->id);
+    if (!to->id_len && id.n) {
+        memcpy(to->id, id.p, id.n);
+        to->id_len = (uint8_t)id.n;
+    }
+}
+
+void dialect_stream_begin(struct call *c) {
+    const struct attempt *t = &c->attempt;
+    bool own = t->speaks == CHAT_OPENAI || t->speaks == CHAT_RESPONSES; /* OpenAI's own tap reads these */
+    if (t->speaks < 0 || (own && !t->translated)) return;
+    enum chat_dialect to = t->translated ? (enum chat_dialect)c->surface->chat : CHAT_DIALECTS;
+    c->translator = chat_stream_new((enum chat_dialect)t->speaks, to, t->translated ? &c->r->chat : NULL,
+                                    client_model(c), seed(c), created(c), &c->a);
+}
+
+bool dialect_stream_event(struct call *c, str event, str data, buf *out) {
+    arena scratch;
+    arena_init(&scratch, SCRATCH_FIRST, SCRATCH_MAX);
+    bool ok = chat_stream_event(c->translator, event, data, &scratch, out);
+    arena_free(&scratch);
+    note(c, chat_stream_answer(c->translator));
+    return ok;
+}
+
+void dialect_stream_end(struct call *c, enum fault f, const char *why, buf *out) {
+    arena scratch;
+    arena_init(&scratch, SCRATCH_FIRST, SCRATCH_MAX);
+    struct chat_error e = {.status = fault_row(f)->status,
+                           .type = str_from(fault_row(f)->type),
+                           .code = str_from(fault_row(f)->name),
+                           .retry_ms = -1,
+                           .message = str_from(why)};
+    chat_stream_end(c->translator, f == FAULT_NONE ? NULL : &e, &scratch, out);
+    arena_free(&scratch);
+}
+
+void dialect_free(struct call *c) {
+    if (c->translator) chat_stream_free(c->translator);
+    c->translator = NULL;
+}
+
+/* The client's form takes the place of the provider's, which it was written from: two buffers. */
+static void replace_hold(struct call *c, buf *with) {
+    buf_free(&c->hold);
+    c->hold = *with;
+}
+
+static void rewrite_error(struct call *c, arena *a) {
+    struct chat_error e = {.retry_ms = -1};
+    buf out;
+    buf_init(&out, c->hold.max);
+    chat_error_read((enum chat_dialect)c->attempt.speaks, c->status, buf_view(&c->hold), &e, a);
+    chat_error_write((enum chat_dialect)c->surface->chat, &e, &out);
+    replace_hold(c, &out);
+}
+
+static void rewrite_answer(struct call *c, struct chat_answer *ans) {
+    buf out;
+    buf_init(&out, c->hold.max);
+    ans->request = &c->r->chat;
+    chat_answer_write((enum chat_dialect)c->surface->chat, ans, client_model(c), seed(c), created(c), &out);
+    replace_hold(c, &out);
+}
+
+bool dialect_answer(struct call *c) {
+    const struct attempt *t = &c->attempt;
+    bool own = t->speaks < 0 || t->speaks == CHAT_OPENAI || t->speaks == CHAT_RESPONSES;
+    arena a;
+    struct chat_answer ans = {0};
+    if (own) openai_answer_read(c->answer, buf_view(&c->hold));
+    if (own && !t->translated) return true;
+    bool readable = true;
+    arena_init(&a, SCRATCH_FIRST, SCRATCH_MAX);
+    if (c->status >= 300) {
+        if (t->translated)
+            rewrite_error(c, &a);
+        else
+            c->answer->done = true;
+    } else if (chat_answer_read((enum chat_dialect)t->speaks, buf_view(&c->hold), &ans, &a)) {
+        note(c, &ans);
+        c->answer->done = true;
+        if (t->translated) rewrite_answer(c, &ans);
+    } else {
+        readable = !t->translated;
+    }
+    arena_free(&a);
+    return readable;
+}
+
+void dialect_error(const struct call *c, int status, str type, str code, str message, str param, buf *out) {
+    if (!dialect_is_foreign(c->surface)) {
+        openai_error_write(out, status, type, code, message, param);
+        return;
+    }
+    struct chat_error e = {
+        .status = status, .type = type, .code = code, .param = param, .message = message, .retry_ms = -1};
+    if (c->surface->chat == CHAT_ANTHROPIC) e.type = STR_NONE; /* its own word for the status */
+    chat_error_write((enum chat_dialect)c->surface->chat, &e, out);
+}
+
+void dialect_error_event(const struct call *c, enum fault f, const char *why, buf *out) {
+    buf body;
+    buf_init(&body, 4096);
+    dialect_error(c, fault_row(f)->status, STR_NONE, str_from(fault_row(f)->name), str_from(why), STR_NONE, &body);
+    buf_strz(out, c->surface->chat == CHAT_ANTHROPIC ? "event: error\ndata: " : "data: ");
+    buf_str(out, str_trim(buf_view(&body)));
+    buf_strz(out, "\n\n");
+    buf_free(&body);
+}
+
+/* ---- counting ---- */
+
+void own_count_tokens(struct call *c) {
+    struct call_request *r = c->r;
+    struct facts f;
+    struct prompt p;
+    char text[64];
+    if (json_scan(&r->scan, buf_view(&r->body), true) != JSON_DONE) {
+        call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body is not valid JSON.");
+        return;
+    }
+    if (!dialect_read(c)) return;
+    facts_init(&f);
+    chat_facts(&r->chat, &f, &p);
+    bool anthropic = c->surface->chat == CHAT_ANTHROPIC;
+    int n = snprintf(text, sizeof text, "{\"%s\":%u}", anthropic ? "input_tokens" : "totalTokens", f.input_tokens);
+    c->status = 200;
+    relay_own(c, 200, "application/json", str_make(text, (size_t)n));
+}
