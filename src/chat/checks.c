@@ -92,7 +92,7 @@ struct verdict checks_answer(const struct wants *w, const struct answer *a, str 
     if (a->finish == FINISH_LENGTH) return (struct verdict){0, "cut_by_length"};
     if (a->finish == FINISH_FILTER) return (struct verdict){0, "refused"};
     if (!a->content && !a->tools) return (struct verdict){0, "empty"};
-    if (body.n && (w->json || w->tools.n)) read_answer(&r, parse(body));
+    if (body.n && (w->json || (w->tools.n && a->tools))) read_answer(&r, parse(body));
     if (r.calls == 0) return (struct verdict){0, "tool_arguments"};
     if (r.text == 0 && !a->tools) return (struct verdict){0, w->schema.n ? "schema" : "json"};
     if (r.calls == 1) return (struct verdict){1, "tool_arguments"};
