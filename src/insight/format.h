@@ -107,6 +107,11 @@ void log_request(jval request, struct log_call *c);
 /* Lines of web servers' access logs: no tokens, no model. */
 bool log_access_line(str line);
 void read_access(struct log_reader *r, str line);
+/* dray's own store: told by its first bytes, read call by call. */
+bool log_is_ledger(const char *path);
+bool read_ledger(struct log_reader *r, const char *path, err *e);
+/* Hands on one call of a ledger; false when the reading is to stop. */
+bool log_ledger_row(struct log_reader *r, struct log_call *c);
 void read_pair(struct log_reader *r, const struct row *row);
 void read_otlp(struct log_reader *r, const struct row *row);
 void read_claude_code(struct log_reader *r, const struct row *row);

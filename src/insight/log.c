@@ -217,7 +217,6 @@ static void copy_call(struct log_call *c, arena *a) {
                 &c->user,
                 &c->session,
                 &c->tag,
-                &c->facts,
                 &c->tier,
                 &c->rule,
                 &c->text.tools.raw,
@@ -354,9 +353,25 @@ static void start_csv(struct log_reader *r, str head, char delim) {
     r->csv_format = r->forced ? r->forced : log_format_of(&r->row);
 }
 
+bool log_ledger_row(struct log_reader *r, struct log_call *c) {
+    r->stats.records++;
+    r->at.line++;
+    r->format = log_formats; /* the first: dray's own */
+    log_emit(r, c);
+    return !r->stopped;
+}
+
 bool log_read(struct log_reader *r, const char *path) {
     err e;
     r->at = (struct log_place){.file = path};
+    if (log_is_ledger(path)) {
+        r->stats.files++;
+        if (!read_ledger(r, path, &e)) {
+            log_note(r, LOG_FILE_BROKEN);
+            fprintf(stderr, "dray: %s\n", e.msg);
+        }
+        return !r->stopped;
+    }
     struct input *in = input_open(path, &e);
     if (!in) {
         log_note(r, LOG_FILE_BROKEN);

@@ -42,7 +42,7 @@ struct log_call {
     uint8_t task_source; /* enum task_source */
     uint8_t stakes;      /* enum stakes */
     struct log_text text;
-    str facts; /* dray's own record: facts as facts_write wrote them */
+    const struct facts *facts; /* dray's own record: what was known then; else NULL */
     /* dray's own record: what was decided and known then */
     str tier, rule;
     double quality, propensity; /* < 0 unknown */

@@ -99,11 +99,13 @@ static void notes_unknown(const struct report *r, void (*each)(void *, const cha
             "The cost of %s calls is unknown (no price, or no tokens); they are in no sum of money. Logged for "
             "them: %s.",
             report_count(n, a->all.unknown), report_money(m, a->logged_unpriced));
-    if (calls && a->with_text < calls)
+    uint64_t blind = (uint64_t)((1 - r->k->text_share) * (double)calls + 0.5);
+    if (calls && blind)
         say(each, ctx,
-            "%s calls have no text in the log: what they asked for is unknown unless the log labels it, and they "
-            "stay where they are.",
-            report_count(n, calls - a->with_text));
+            "%s calls have neither text nor a task in the log: what they asked for is unknown, and they stay "
+            "where they "
+            "are.",
+            report_count(n, blind));
     if (a->ambiguous)
         say(each, ctx,
             "%s calls with text were not recognised as any task; they stay where they are and cost %s. Labels or "

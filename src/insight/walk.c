@@ -309,6 +309,11 @@ void log_walk_answer(const struct log_text *text, struct token_estimate *t) {
 bool log_facts(const struct router *r, const struct log_call *c, bool texts, struct facts *f, struct prompt *p,
                struct usage *u) {
     struct token_estimate tokens = {0}, answer = {0};
+    if (c->facts) {
+        *f = *c->facts;
+        *p = (struct prompt){0};
+        return false;
+    }
     facts_init(f);
     bool text = texts && !c->aggregate && log_walk(c, u->source == TOKENS_NONE, f, p, &tokens);
     f->model = c->requested.n ? c->requested : c->model;

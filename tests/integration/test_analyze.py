@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from fractions import Fraction
 
-from lib import FIXTURES, dray_bin, run_dray, shared
+from lib import FIXTURES, Dray, Upstream, chat, dray_bin, provider, run_dray, shared, until
 
 LOGS = os.path.join(FIXTURES, "logs")
 PRICES = os.path.join(LOGS, "prices.json")
@@ -186,6 +186,44 @@ class Replay(unittest.TestCase):
         classify = [c for c in changes if c["task"] == "classify"]
         self.assertTrue(classify and all(c["new_tier"] == "light" for c in classify))
         self.assertIsNone(r["quality"]["old"])
+
+
+    def test_ledger(self):
+        """The policy that decided decides again alike; another one doesn't."""
+        texts = ["Classify the sentiment of this review as positive, negative or neutral: 'The room was clean.'",
+                 "Create a step-by-step plan to migrate our monolith to services over six months.", "Translate this sentence to French: The library closes at six.",
+                 "Extract the name and the amount as JSON: Invoice from ACME, 1,200 EUR."]
+        up = Upstream()
+        config = ("providers:\n" + provider(up) + "tiers:\n  light: {targets: [small]}\n  mid: {targets: [middle]}\n  frontier: {targets: [big]}\nmodels:\n"
+                  "  small: {provider: up, model: small, price: {input: 0.1, output: 0.4}}\n  middle: {provider: up, model: middle, price: {input: 1, output: 4}}\n"
+                  "  big: {provider: up, model: big, price: {input: 10, output: 40}}\n")
+        try:
+            with Dray(config) as dray:
+                for text in texts * 3:
+                    self.assertEqual(dray.call(chat("auto", text)).status, 200)
+                db = os.path.join(dray.dir, "dray.db")
+
+                def replayed(policy):
+                    code, out, err = run_dray("replay", "--json", "--policy", policy, "--from", db)
+                    return json.loads(out) if code == 0 else {"calls": 0, "error": err}
+                same = os.path.join(dray.dir, "dray.yaml")
+                until(lambda: replayed(same)["calls"] == 12, "all calls are in the ledger")
+                r = replayed(same)
+                self.assertEqual(r["changed_calls"], 0)
+                self.assertEqual(r["old_cost"], r["new_cost"])
+                new = os.path.join(dray.dir, "new.yaml")
+                with open(new, "w", encoding="utf-8") as f:
+                    f.write(config + "policy:\n  - {name: cheap, use: light}\n")
+                r = replayed(new)
+                self.assertEqual(r["changed_calls"], 6)
+                self.assertLess(nano(r["new_cost"]), nano(r["old_cost"]))
+                self.assertEqual(r["new_tiers"][0]["tier"], "light")
+                a = report("--policy", same, db)
+                self.assertEqual((a["calls"], a["cost"]), (12, None))  # the catalogue knows no price of these
+                self.assertEqual(nano(a["logged"]["cost"]), nano(replayed(same)["old_cost"]))
+                self.assertEqual(a["simple_calls"], 6)
+        finally:
+            up.close()
 
 
 class Import(unittest.TestCase):
