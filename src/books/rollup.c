@@ -215,7 +215,6 @@ static int64_t dim_id(struct rollup *r, unsigned dim, str value, err *e) {
     uint64_t hash = siphash(r->key, value.p, value.n) * DIM_COUNT + dim;
     int64_t id = dict_get(&r->dims, hash);
     if (id) return id;
-    if (!prepare_all(r, e)) return 0;
     sqlite3_bind_int64(r->dim_get, 1, (int64_t)hash);
     if (sqlite3_step(r->dim_get) == SQLITE_ROW) id = sqlite3_column_int64(r->dim_get, 0);
     sqlite3_reset(r->dim_get);
@@ -235,6 +234,7 @@ static int64_t dim_id(struct rollup *r, unsigned dim, str value, err *e) {
 }
 
 static bool dims_of(struct rollup *r, const struct cell_call *c, struct dim_set *out, err *e) {
+    if (!prepare_all(r, e)) return false; /* now: it uses scratch, as the values below do */
     buf *b = &r->scratch;
     buf_clear(b);
     buf_str(b, c->provider);

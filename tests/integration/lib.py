@@ -558,9 +558,11 @@ class Dray:
         else:
             self.stop()
 
-    def stop(self, remove=True):
-        """Stops gracefully; fails on a bad exit code and on any report of a sanitizer."""
-        if self.process.poll() is None:
+    def stop(self, remove=True, asked=False):
+        """Stops gracefully; fails on a bad exit code, on any report of a sanitizer, and when it had ended before
+        (unless `asked`: the test itself had told it to)."""
+        running = self.process.poll() is None
+        if running:
             self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(60)
@@ -576,8 +578,8 @@ class Dray:
         report = REPORT.search(log)
         if report:
             raise AssertionError("dray reported:\n" + log[max(0, report.start() - 300):report.start() + 6000])
-        if code != 0:
-            raise AssertionError(f"dray ended with {code}:\n{log[-3000:]}")
+        if code != 0 or not (running or asked):
+            raise AssertionError(f"dray ended {'' if running else 'by itself '}with {code}:\n{log[-3000:]}")
 
     def kill(self):
         if self.process.poll() is None:

@@ -799,7 +799,7 @@ class Stopping(unittest.TestCase):
             c.reader.body(m, True)
         self.assertTrue(m.complete)
         self.assertEqual(events(m.body)[-1], "[DONE]")
-        dray.stop(remove=False)
+        dray.stop(remove=False, asked=True)
         rows = dray.rows("SELECT * FROM calls", settle=False)
         self.assertEqual([(r["id"], r["output_tokens"]) for r in rows], [(m.get("x-dray-call-id"), 7)])
         dray.remove()
