@@ -83,7 +83,8 @@ static unsigned spliced(struct call *c, uint64_t *total) {
     const struct provider *p = c->attempt.provider;
     bool inject = c->is_stream && c->surface->tap == TAP_CHAT && !r->q.include_usage && p->kind->stream_options &&
                   p->stream_usage == STREAM_USAGE_INJECT;
-    bool fixed = c->attempt.speaks == CHAT_GEMINI; /* its model is in the path */
+    /* Gemini's model is in the path; a default that the client left to the provider stays so. */
+    bool fixed = c->attempt.speaks == CHAT_GEMINI || (r->q.model.type == J_NONE && !r->path_model.n);
     unsigned edits =
                  fixed ? 0 : openai_splices(&r->q, &r->scan, body, c->attempt.target.model, inject, &r->a, edit),
              n = 1;

@@ -140,6 +140,7 @@ static void keep_headers(struct call *c, const struct http_head *h) {
     for (unsigned i = 0; i < h->count; i++) {
         const struct http_header *x = &h->header[i];
         if (http_hop_by_hop(h, x)) continue; /* also what Connection names */
+        r->goog_key |= x->id == HTTP_X_GOOG_API_KEY;
         if (x->id == HTTP_CONTENT_TYPE)
             r->content_type = arena_str(&r->a, x->value);
         else if (hint_header(x) || dialect_header(x) ||

@@ -41,7 +41,8 @@ struct call_request {
     str path_model;           /* the Azure client names it in the path */
     struct chat_request chat; /* the middle model, where it is needed */
     bool has_chat;
-    buf up; /* the body as translated for the attempt */
+    bool goog_key; /* the client sent its credential as Gemini's do */
+    buf up;        /* the body as translated for the attempt */
     struct openai_request q;
     struct facts facts;
     bool facts_done;

@@ -156,6 +156,7 @@ void dialect_stream_end(struct call *c, enum fault f, const char *why, buf *out)
                            .message = str_from(why)};
     chat_stream_end(c->translator, f == FAULT_NONE ? NULL : &e, &scratch, out);
     arena_free(&scratch);
+    note(c, chat_stream_answer(c->translator));
 }
 
 void dialect_free(struct call *c) {

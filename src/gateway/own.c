@@ -5,7 +5,7 @@
 #include "gateway/call.h"
 #include "gateway/gateway.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 enum { PAGE_MAX = 4 << 20, MODELS_CREATED = 1735689600 /* a fixed date: names have none */ };
 
@@ -82,34 +82,95 @@ void own_metrics(struct call *c) {
 
 /* ---- models ---- */
 
-static void write_model(jw *w, str id, str owner) {
+/* Three dialects ask for models on one path; their headers tell them apart. */
+static int list_dialect(const struct call *c) {
+    if (c->r->goog_key || str_starts(own_path(c), STR("/v1beta/"))) return CHAT_GEMINI;
+    for (unsigned i = 0; i < c->r->kept_count; i++) {
+        if (str_eqz(c->r->kept[i].name, "anthropic-version")) return CHAT_ANTHROPIC;
+    }
+    return str_starts(c->r->query, STR("key=")) ? CHAT_GEMINI : CHAT_OPENAI;
+}
+
+static void text_member(jw *w, const char *key, str value) {
+    jw_key(w, key);
+    jw_string(w, value);
+}
+
+static void write_openai(jw *w, str id, str owner) {
     jw_object(w);
-    jw_key(w, "id");
-    jw_string(w, id);
-    jw_key(w, "object");
-    jw_string(w, STR("model"));
+    text_member(w, "id", id);
+    text_member(w, "object", STR("model"));
     jw_key(w, "created");
     jw_i64(w, MODELS_CREATED);
-    jw_key(w, "owned_by");
-    jw_string(w, owner);
+    text_member(w, "owned_by", owner);
     jw_object_end(w);
 }
 
-static void list_model(void *ctx, str id, str owner) { write_model(ctx, id, owner); }
+static void write_anthropic(jw *w, str id) {
+    jw_object(w);
+    text_member(w, "type", STR("model"));
+    text_member(w, "id", id);
+    text_member(w, "display_name", id);
+    text_member(w, "created_at", STR("2024-12-24T00:00:00Z"));
+    jw_object_end(w);
+}
+
+static void write_gemini(jw *w, str id) {
+    char name[512];
+    int n = snprintf(name, sizeof name, "models/" STR_FMT, STR_ARG(str_take(id, 400)));
+    jw_object(w);
+    text_member(w, "name", str_make(name, (size_t)n));
+    text_member(w, "displayName", id);
+    jw_key(w, "supportedGenerationMethods");
+    jw_array(w);
+    jw_string(w, STR("generateContent"));
+    jw_string(w, STR("countTokens"));
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+struct listing {
+    jw w;
+    int dialect;
+    char first[400], last[400];
+    size_t first_n, last_n;
+};
+
+static void write_model(struct listing *l, str id, str owner) {
+    if (l->dialect == CHAT_ANTHROPIC)
+        write_anthropic(&l->w, id);
+    else if (l->dialect == CHAT_GEMINI)
+        write_gemini(&l->w, id);
+    else
+        write_openai(&l->w, id, owner);
+}
+
+static void list_model(void *ctx, str id, str owner) {
+    struct listing *l = ctx;
+    str cut = str_take(id, sizeof l->last);
+    memcpy(l->last, cut.p, l->last_n = cut.n);
+    if (!l->first_n) memcpy(l->first, cut.p, l->first_n = cut.n);
+    write_model(l, id, owner);
+}
 
 void own_models(struct call *c) {
     buf b;
-    jw w;
+    struct listing l = {.dialect = list_dialect(c)};
     buf_init(&b, PAGE_MAX);
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_key(&w, "object");
-    jw_string(&w, STR("list"));
-    jw_key(&w, "data");
-    jw_array(&w);
-    config_each_model(c->config, list_model, &w);
-    jw_array_end(&w);
-    jw_object_end(&w);
+    jw_init(&l.w, &b);
+    jw_object(&l.w);
+    if (l.dialect == CHAT_OPENAI) text_member(&l.w, "object", STR("list"));
+    jw_key(&l.w, l.dialect == CHAT_GEMINI ? "models" : "data");
+    jw_array(&l.w);
+    config_each_model(c->config, list_model, &l);
+    jw_array_end(&l.w);
+    if (l.dialect == CHAT_ANTHROPIC) {
+        jw_key(&l.w, "has_more");
+        jw_bool(&l.w, false);
+        text_member(&l.w, "first_id", str_make(l.first, l.first_n));
+        text_member(&l.w, "last_id", str_make(l.last, l.last_n));
+    }
+    jw_object_end(&l.w);
     answer_json(c, 200, &b);
 }
 
@@ -130,7 +191,8 @@ str url_decode(str s, arena *a) {
 
 /* GET /v1/models/{id}: any name that a request could use. */
 void own_model(struct call *c) {
-    str id = url_decode(str_skip(own_path(c), strlen("/v1/models/")), &c->r->a);
+    str path = own_path(c),
+        id = url_decode(str_skip(path, (size_t)str_find(path, STR("/models/")) + strlen("/models/")), &c->r->a);
     struct resolution r;
     config_resolve(c->config, id, DIALECT_OPENAI, &r);
     if (r.what == RESOLVED_NONE) {
@@ -139,10 +201,10 @@ void own_model(struct call *c) {
         return;
     }
     buf b;
-    jw w;
+    struct listing l = {.dialect = list_dialect(c)};
     buf_init(&b, PAGE_MAX);
-    jw_init(&w, &b);
-    write_model(&w, id, r.what == RESOLVED_TARGET ? r.target.provider : STR("dray"));
+    jw_init(&l.w, &b);
+    write_model(&l, id, r.what == RESOLVED_TARGET ? r.target.provider : STR("dray"));
     answer_json(c, 200, &b);
 }
 

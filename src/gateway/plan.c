@@ -163,7 +163,8 @@ static bool read_body(struct call *c) {
     }
     bool foreign = dialect_is_foreign(c->surface);
     if (foreign && !read_foreign(c, body)) return false;
-    if (!foreign && !openai_request_read(&r->q, &r->scan, body, !r->path_model.n, &param, &e)) {
+    if (!foreign &&
+        !openai_request_read(&r->q, &r->scan, body, !r->path_model.n && !c->surface->model, &param, &e)) {
         call_fail(c, FAULT_BAD_REQUEST, param, "%s", e.msg);
         return false;
     }
@@ -323,6 +324,7 @@ void call_plan(struct call *c) {
     if (!read_body(c) || !read_hints(c, &tier_hint)) return;
     read_named_metadata(c);
     str model = r->path_model.n ? r->path_model : json_text(r->q.model, &r->a);
+    if (!model.n && c->surface->model) model = str_from(c->surface->model);
     r->facts.model = model;
     config_resolve(c->config, model, (enum dialect)c->surface->dialect, &r->named);
     if (r->named.what == RESOLVED_NONE) {

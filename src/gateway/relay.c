@@ -428,15 +428,18 @@ void relay_broken(struct call *c, enum fault f, const char *detail) {
     conn_abort(conn);
 }
 
-/* What is left to be said in a stream that ended well. */
-static void end_stream(struct call *c) {
+/* The provider's stream has ended: what is left to be said goes to worker.sse. Some dialects know only now
+ * whether it was whole. False when it wasn't and the client has to be told yet. */
+static bool stream_ended(struct call *c) {
     buf *out = &c->w->sse;
     buf_clear(out);
-    if (c->attempt.translated && c->translator)
+    if (c->translator)
         dialect_stream_end(c, FAULT_NONE, "", out);
     else if (c->strip)
         buf_str(out, sse_rest(&c->sse));
-    if (out->n) send_piece(c, buf_view(out), false);
+    if (c->settled || c->answer->done || c->compressed || c->surface->tap == TAP_NONE) return true;
+    c->fault = c->answer->error ? FAULT_STREAM_ERROR : FAULT_STREAM_UNTERMINATED;
+    return c->attempt.translated; /* then the translator has told it */
 }
 
 void relay_end(struct call *c) {
@@ -445,18 +448,14 @@ void relay_end(struct call *c) {
         end_held(c);
         return;
     }
-    if (c->relay_sse && !c->settled) {
-        if (!c->answer->done && !c->compressed && c->surface->tap != TAP_NONE) {
-            bool told = c->answer->error;
-            relay_broken(c, told ? FAULT_STREAM_ERROR : FAULT_STREAM_UNTERMINATED,
-                         "it ended without its terminator");
-            return;
-        }
+    if (c->relay_sse && !stream_ended(c)) {
+        relay_broken(c, c->fault, "it ended without its terminator");
+        return;
     }
     if (c->status >= 400 && !c->settled) c->fault = FAULT_UPSTREAM_STATUS;
     if (!c->relay_sse && !c->settled && !c->compressed) openai_answer_read_tail(c->answer, buf_view(&c->hold));
     settle(c);
-    end_stream(c);
+    if (c->relay_sse && c->w->sse.n) send_piece(c, buf_view(&c->w->sse), false);
     send_piece(c, STR_NONE, true);
     settle_checks(c, STR_NONE);
     finish(c);

@@ -23,6 +23,7 @@ struct surface {
     uint8_t tap;                 /* how usage is read out of streams */
     bool streams;                /* `stream: true` means something */
     const char *needs;           /* member of the body without which there is nothing to do, or NULL */
+    const char *model;           /* what the endpoint uses when the body names none; NULL: it must name one */
     uint8_t task;                /* enum task that the endpoint itself says; TASK_UNKNOWN: ask the classifier */
     void (*own)(struct call *c); /* dray's own answer, after the body is complete */
 };
