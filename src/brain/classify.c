@@ -51,13 +51,15 @@ static void score_shapes(const struct text *t, struct scores *out) {
     if (t->n > 150 && !c->questions) out->s[TASK_QA] -= 16;
 }
 
-/* A short turn in whole words that orders nothing. */
-static bool talk(const struct text *t) {
+/* A short turn in whole words of a language that orders nothing. */
+static bool talk(const struct brain *b, const struct text *t) {
     const union counts *c = &t->c;
-    return t->n <= SHORT_TOKENS && c->words >= 3 && c->numbers <= 1 && c->other == 0 && c->braces == 0;
+    return t->n <= SHORT_TOKENS && c->words >= 3 && c->numbers <= 1 && c->other == 0 && c->braces == 0 &&
+           common_word(b, t);
 }
 
-static void best_task(const struct text *t, const struct cues *cues, uint8_t *task, double *confidence) {
+static void best_task(const struct brain *b, const struct text *t, const struct cues *cues, uint8_t *task,
+                      double *confidence) {
     struct scores s;
     score_cues(cues, &s);
     score_shapes(t, &s);
@@ -77,7 +79,7 @@ static void best_task(const struct text *t, const struct cues *cues, uint8_t *ta
     if (score >= LEAST) {
         *task = (uint8_t)best;
         *confidence = 0.35 + 0.6 * (double)(score - next) / (double)(score + 32);
-    } else if (talk(t)) {
+    } else if (talk(b, t)) {
         *task = TASK_CHAT;
         *confidence = 0.4;
     }
@@ -102,7 +104,7 @@ void classify(const struct router *r, const struct prompt *p, struct facts *f) {
     struct cues cues;
     double confidence;
     cues_find(r->brain, &t, &cues);
-    best_task(&t, &cues, &f->task, &confidence);
+    best_task(r->brain, &t, &cues, &f->task, &confidence);
     f->task_source = TASK_BY_CLASSIFIER;
     f->task_confidence = facts_share(confidence);
 }

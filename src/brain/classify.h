@@ -8,7 +8,7 @@
 
 enum {
     CLASSIFY_TASKS = TASK_SYNTHESIZE, /* the tasks that text can ask for are 1..CLASSIFY_TASKS */
-    LEXICON_SLOTS = 4096,             /* a power of two, at most half full */
+    LEXICON_SLOTS = 8192,             /* a power of two, at most half full */
     LEXICON_BITS = 16384,             /* first words, hashed: most tokens end here */
     LEXICON_PHRASE_MAX = 6,           /* tokens of a phrase */
 };
@@ -17,8 +17,8 @@ enum {
 enum zone { ZONE_HEAD, ZONE_TAIL, ZONE_MIDDLE, ZONE_SYSTEM, ZONES };
 
 struct lexicon_slot {
-    bool more;     /* longer phrases begin so */
-    bool says;     /* it is a phrase itself */
+    bool more; /* longer phrases begin so */
+    bool says; /* it is a phrase itself */
     int8_t weight[CLASSIFY_TASKS + 1];
 };
 
@@ -27,6 +27,7 @@ struct brain {
     struct lexicon_slot slot[LEXICON_SLOTS];
     uint64_t first[LEXICON_BITS / 64];
     uint64_t softener[LEXICON_BITS / 64]; /* words behind which a clause begins */
+    uint64_t common[LEXICON_BITS / 64];   /* words of any sentence: without one there is no talk */
 };
 
 /* Sums of weights by zone and task, each phrase at its places. */
@@ -37,6 +38,8 @@ struct cues {
 
 /* Builds the tables in `a`. */
 const struct brain *brain_new(arena *a);
+/* Whether any token is a word that sentences are made of. */
+bool common_word(const struct brain *b, const struct text *t);
 void cues_find(const struct brain *b, const struct text *t, struct cues *out);
 /* The zone of a place in the user turn. */
 enum zone text_zone(const struct text *t, unsigned place);

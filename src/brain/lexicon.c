@@ -1,11 +1,11 @@
-/* lexicon: finds the phrases of lexicon.h in a prompt.
+/* lexicon: finds the phrases of lexicon.def in a prompt.
  *
  * A phrase is a chain of token hashes; every prefix of a phrase is in one open-addressed table, so a walk
  * ends at the first token that continues nothing. A bitmap of first words (2 kB, stays in the first-level
  * cache) turns most tokens away before the table is touched. Two chains are walked from each place: the
  * free phrases, and, where a clause begins, the anchored ones. 32-bit hashes may collide with a word that
  * is not in the table once in some ten thousand words: a wrong hint, nothing worse. */
-#include "brain/lexicon.h"
+#include "brain/lexicon.def"
 #include "base/err.h"
 #include "brain/classify.h"
 
@@ -25,6 +25,20 @@ static const struct {
 static const char softeners[] =
     "please pls kindly you to and then also now me us just must will lets let help bitte por favor "
     "auf ins il i'd";
+
+/* Pronouns, articles, small verbs of some languages. */
+static const char commons[] =
+    "i you he she it we they me my your his her our us them this that these those the a an is am are was were be "
+    "been have "
+    "has had do did does dont im its ive ill youre thats and or but so if not no yes to of in on at for with from "
+    "about just "
+    "what who when where why how can could would should will there here very really good bad all some any more "
+    "please ok "
+    "ich du er sie wir ihr mein dein der die das ein eine ist bin sind war und oder aber nicht ja nein mir dir "
+    "yo tu el ella nosotros mi su la los las un una es soy estoy esta y o pero si que me te de en con por "
+    "je il elle nous vous mon ton le les des une suis est et ou mais pas oui "
+    "eu ele ela nos meu seu os as um uma sou estou e mas nao sim io lui noi mio il lo gli sono sei ma non "
+    "ja ty on ona my jest nie tak i w na";
 
 static bool bit(const uint64_t *map, uint32_t h) { return map[h % LEXICON_BITS / 64] >> (h % 64) & 1; }
 static void bit_set(uint64_t *map, uint32_t h) { map[h % LEXICON_BITS / 64] |= 1ull << (h % 64); }
@@ -67,13 +81,25 @@ static void add(struct brain *b, unsigned row, unsigned *used) {
     }
 }
 
+static void add_words(uint64_t *map, const char *words) {
+    str rest = str_from(words), one;
+    struct token tok[1];
+    while (str_cut(&rest, ' ', &one))
+        if (text_tokens(one, tok, 1, NULL) == 1) bit_set(map, tok[0].hash);
+}
+
+bool common_word(const struct brain *b, const struct text *t) {
+    for (unsigned i = 0; i < t->n; i++)
+        if (t->tok[i].kind == TOKEN_IDEOGRAPH || bit(b->common, t->tok[i].hash)) return true;
+    return false;
+}
+
 const struct brain *brain_new(arena *a) {
     struct brain *b = arena_new(a, struct brain);
     unsigned used = 0;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) add(b, i, &used);
-    struct token tok[64];
-    unsigned n = text_tokens(str_from(softeners), tok, 64, NULL);
-    for (unsigned i = 0; i < n; i++) bit_set(b->softener, tok[i].hash);
+    add_words(b->softener, softeners);
+    add_words(b->common, commons);
     return b;
 }
 

@@ -98,19 +98,24 @@ static void named_metadata(const struct router *r, jval metadata, arena *a, stru
     }
 }
 
-/* Fills facts from the request, or from the text as one user turn. */
-static void read_request(str body, arena *a, struct facts *f, struct prompt *p, jval *metadata) {
+/* Fills facts from the request, or from the text as one user turn. False with a message when it is meant to be
+ * JSON and is not. */
+static bool read_request(str body, arena *a, struct facts *f, struct prompt *p, jval *metadata) {
     jscan scan;
     json_scan_init(&scan, a);
     *metadata = (jval){0};
-    if (json_scan(&scan, body, true) == JSON_DONE && json_root(&scan, body).type == J_OBJECT &&
+    bool json = json_scan(&scan, body, true) == JSON_DONE;
+    if (!json && str_starts(str_trim(body), STR("{")))
+        return cli_fail(&command_route, "the request is not valid JSON: %s at byte %zu", scan.error, scan.pos),
+               false;
+    if (json && json_root(&scan, body).type == J_OBJECT &&
         (json_find(&scan, body, STR("messages")).type || json_find(&scan, body, STR("input")).type ||
          json_find(&scan, body, STR("prompt")).type)) {
         openai_facts(&scan, body, f, p);
         *metadata = json_find(&scan, body, STR("metadata"));
         jval model = json_find(&scan, body, STR("model"));
         if (model.type == J_STRING) f->model = json_text(model, a);
-        return;
+        return true;
     }
     struct token_estimate t = {0};
     tokens_add(&t, body, false);
@@ -119,6 +124,7 @@ static void read_request(str body, arena *a, struct facts *f, struct prompt *p, 
     p->turns = f->turns = 1;
     f->input_tokens = tokens_estimate(&t);
     f->input_length = (uint32_t)str_utf8_len(body);
+    return true;
 }
 
 static void print_money(const char *what, int64_t nano) {
@@ -215,11 +221,11 @@ static int route(const struct options *o, const struct config *c, str body) {
     struct resolution named;
     jval metadata;
     facts_init(&f);
-    read_request(body, &a, &f, &p, &metadata);
+    bool good = read_request(body, &a, &f, &p, &metadata);
     if (o->model) f.model = str_from(o->model);
     if (!f.model.n) f.model = STR("auto");
     named_metadata(&c->router, metadata, &a, &f);
-    bool good = hints(o, metadata, &a, &f);
+    good = good && hints(o, metadata, &a, &f);
     if (good) {
         classify(&c->router, &p, &f);
         router_label(&c->router, &f);

@@ -81,6 +81,8 @@ static void test_abstains(void **state) {
         assert_true(f.task_confidence < 0.7f);
     }
     assert_int_equal(ask(NULL, "zxqv 77181 ;; blorp", false).task, TASK_UNKNOWN);
+    assert_int_equal(ask(NULL, "asdf qwer zxcv", false).task, TASK_UNKNOWN);
+    assert_int_equal(ask(NULL, "today was the best day of the year", false).task, TASK_CHAT);
     assert_int_equal(ask(NULL, "", false).task, TASK_UNKNOWN);
 }
 
