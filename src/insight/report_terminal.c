@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct paper {
     const struct report *r;
@@ -112,18 +113,23 @@ static void columns_head(struct paper *p, const char *of) {
     buf_char(p->out, '\n');
 }
 
+/* The dearest lines; of days the last ones, in order. */
 static void breakdown(struct paper *p, const struct breakdown *b) {
-    uint32_t row[31], n = b->by_name ? tally_by_name(b->t, row, 31) : tally_top(b->t, row, REPORT_TOP);
+    enum { DAYS = 14 };
+    uint32_t *all = xmalloc(sizeof *all * (b->t->count + 1)), *row = all;
+    uint32_t n = b->by_name ? tally_by_name(b->t, all, b->t->count) : tally_top(b->t, all, REPORT_TOP), left = b->t->count - n;
+    if (b->by_name && n > DAYS) row += n - DAYS, left += n - DAYS, n = DAYS;
     int64_t most = 0;
     for (uint32_t i = 0; i < n; i++) most = b->t->row[row[i]].s.cost > most ? b->t->row[row[i]].s.cost : most;
     heading(p, b->title);
     columns_head(p, b->of);
     for (uint32_t i = 0; i < n; i++) line(p, b->t->row[row[i]].name, &b->t->row[row[i]].s, most);
-    if (b->t->count > n) {
+    if (left) {
         char text[64];
-        snprintf(text, sizeof text, "  and %u more (--json, --csv, --html have them)\n", b->t->count - n);
+        snprintf(text, sizeof text, "  and %u %s (--json, --csv, --html have them)\n", left, b->by_name ? "earlier" : "more");
         ink(p, DIM, text);
     }
+    free(all);
 }
 
 static bool dearer(const struct sums *x, const struct sums *y, bool before) {
