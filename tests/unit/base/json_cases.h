@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GOOD(name, text) {#name, text, sizeof(text) - 1, true}
-#define BAD(name, text) {#name, text, sizeof(text) - 1, false}
+#define GOOD(name, text)                                                                                          \
+    { #name, text, sizeof(text) - 1, true }
+#define BAD(name, text)                                                                                           \
+    { #name, text, sizeof(text) - 1, false }
 
 static const struct json_case {
     const char *name, *text;
