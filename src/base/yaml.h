@@ -12,10 +12,10 @@
 #include "base/str.h"
 
 enum {
-    YAML_BYTES_MAX = 4 << 20,  /* of one file, and of one expanded scalar */
-    YAML_DEPTH_MAX = 64,       /* nesting of lists and maps */
-    YAML_NODES_MAX = 200000,   /* values of one file, aliases counted as what they stand for */
-    YAML_MEMBERS_MAX = 4096,   /* keys of one map */
+    YAML_BYTES_MAX = 4 << 20, /* of one file, and of one expanded scalar */
+    YAML_DEPTH_MAX = 64,      /* nesting of lists and maps */
+    YAML_NODES_MAX = 200000,  /* values of one file, aliases counted as what they stand for */
+    YAML_MEMBERS_MAX = 4096,  /* keys of one map */
     YAML_ANCHORS_MAX = 256,
 };
 #define YAML_DURATION_MAX_US 3155760000000000u /* a hundred years */
