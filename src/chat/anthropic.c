@@ -34,6 +34,20 @@ static const char *finish_word(uint8_t finish, jtext stop) {
     }
 }
 
+/* ---- error types; of two for one status the first is written ---- */
+
+static const struct {
+    int status;
+    str type;
+} error_types[] = {
+    {400, STR_INIT("invalid_request_error")}, {401, STR_INIT("authentication_error")},
+    {402, STR_INIT("billing_error")},         {403, STR_INIT("permission_error")},
+    {404, STR_INIT("not_found_error")},       {413, STR_INIT("request_too_large")},
+    {429, STR_INIT("rate_limit_error")},      {500, STR_INIT("api_error")},
+    {504, STR_INIT("timeout_error")},         {529, STR_INIT("overloaded_error")},
+    {503, STR_INIT("overloaded_error")},
+};
+
 /* ---- usage ---- */
 
 static bool take(jval usage, const char *key, int64_t *to, struct usage *u) {
@@ -195,6 +209,9 @@ static void read_error(struct chat_error *e, jval root, arena *a) {
     }
     e->type = json_text(json_get(error, STR("type")), a);
     e->message = json_text(json_get(error, STR("message")), a);
+    for (size_t i = 0; !e->status && i < sizeof error_types / sizeof *error_types;
+         i++) /* in a stream there is none */
+        if (str_eq(e->type, error_types[i].type)) e->status = error_types[i].status;
 }
 
 static bool read_event(struct chat_reader *r, str event, jval root) {
@@ -437,18 +454,9 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
 /* ---- errors ---- */
 
 static str error_type(const struct chat_error *e) {
-    switch (e->status) {
-    case 401: return STR("authentication_error");
-    case 402: return STR("billing_error");
-    case 403: return STR("permission_error");
-    case 404: return STR("not_found_error");
-    case 413: return STR("request_too_large");
-    case 429: return STR("rate_limit_error");
-    case 503:
-    case 529: return STR("overloaded_error");
-    case 504: return STR("timeout_error");
-    default: return e->status >= 400 && e->status < 500 ? STR("invalid_request_error") : STR("api_error");
-    }
+    for (size_t i = 0; i < sizeof error_types / sizeof *error_types; i++)
+        if (e->status == error_types[i].status) return error_types[i].type;
+    return e->status >= 400 && e->status < 500 ? STR("invalid_request_error") : STR("api_error");
 }
 
 static void write_error(const struct chat_error *e, jw *w) {

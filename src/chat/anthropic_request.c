@@ -308,7 +308,21 @@ static void block_end(jw *w, uint8_t cache) {
     jw_object_end(w);
 }
 
-static void write_media(jw *w, const struct chat_part *p, const char *type) {
+static bool media_known(const struct chat_part *p) {
+    static const char *const images[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
+    if (!jt_has(p->data) || !jt_has(p->mime)) return true;
+    if (p->type == PART_FILE) return str_eqz(p->mime.raw, "application/pdf");
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+        if (str_eqz(p->mime.raw, images[i])) return true;
+    return false;
+}
+
+static void write_media(struct up *u, const struct chat_part *p, const char *type) {
+    jw *w = u->w;
+    if (!media_known(p)) {
+        chat_lose(u->acc, true, "%s of type " STR_FMT, type, STR_ARG(str_take(p->mime.raw, 80)));
+        return;
+    }
     block_begin(w, type);
     jw_kobject(w, "source");
     if (jt_has(p->data)) {
@@ -377,8 +391,8 @@ static void write_part(struct up *u, const struct chat_part *p) {
     switch (p->type) {
     case PART_TEXT:
     case PART_REFUSAL: write_text(u->w, p); break;
-    case PART_IMAGE: write_media(u->w, p, "image"); break;
-    case PART_FILE: write_media(u->w, p, "document"); break;
+    case PART_IMAGE: write_media(u, p, "image"); break;
+    case PART_FILE: write_media(u, p, "document"); break;
     case PART_CALL: write_call(u, p); break;
     case PART_RESULT: write_result(u, p); break;
     case PART_THINKING: write_thinking(u, p); break;

@@ -34,6 +34,7 @@ bool chat_request_read(enum chat_dialect d, str body, str model, bool stream, st
     r->stream = stream;
     if (!ops[d]->read_request(r, root, param, e)) return false;
     if (r->tool_count) spare_tools(r);
+    for (struct chat_message *m = r->messages; m; m = m->next) chat_plain_files(a, m->parts);
     if (model.n) r->model = jt_plain(a, model);
     if (r->message_count > CHAT_MESSAGES_MAX) return fail(e, "More than %d messages.", CHAT_MESSAGES_MAX);
     return true;

@@ -250,6 +250,15 @@ bool chat_request_read(enum chat_dialect d, str body, str model, bool stream, st
 /* Facts and prompt spans of a request that was read: what openai_facts says of that dialect. */
 void chat_facts(const struct chat_request *r, struct facts *f, struct prompt *p);
 
+/* The next media part behind `after` (NULL: the first) that stands elsewhere (url) while the target wants its
+ * bytes: whoever may fetch fills `data` and `mime` before the request is written. NULL: none. */
+struct chat_part *chat_needs_bytes(const struct chat_request *r, enum chat_dialect to,
+                                   const struct chat_part *after);
+/* Tokens of everything in it (text, tools, calls; media by a flat figure), estimated: for count_tokens. */
+uint64_t chat_count_tokens(const struct chat_request *r);
+/* The answer to a dialect's count_tokens. */
+void chat_count_write(enum chat_dialect d, uint64_t tokens, buf *out);
+
 enum chat_translation { TRANSLATION_STRICT, TRANSLATION_WARN, TRANSLATION_DROP };
 /* Writes it for a target. `acc` gets all that is not carried, the reader's losses included. In strict
  * mode false, with `param` and a sentence, when a loss has meaning. */

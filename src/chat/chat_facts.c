@@ -1,4 +1,5 @@
-/* chat_facts: facts of a request that was read into the middle model, whatever its dialect. */
+/* chat_facts: what is asked of a request that was read into the middle model, whatever its dialect: facts, tokens,
+ * media that have to be fetched. */
 #include "chat/chat_int.h"
 #include "chat/walk.h"
 
@@ -40,4 +41,78 @@ void chat_facts(const struct chat_request *r, struct facts *f, struct prompt *p)
     f->stream = r->stream;
     f->output_tokens = r->max_tokens > UINT32_MAX ? UINT32_MAX : (uint32_t)r->max_tokens;
     walk_end(&w);
+}
+
+/* ---- tokens ---- */
+
+/* A picture of usual size, a minute of sound, a few pages; and what a message or tool costs beside its text. */
+enum { MEDIA_TOKENS = 1000, MESSAGE_TOKENS = 4, TOOL_TOKENS = 8 };
+
+static void count_parts(struct token_estimate *t, const struct chat_part *parts) {
+    for (const struct chat_part *p = parts; p; p = p->next) {
+        tokens_add(t, p->text.raw, true);
+        tokens_add(t, p->args, false);
+        if (p->type == PART_CALL) tokens_add(t, p->name.raw, true);
+        if (p->type >= PART_IMAGE && p->type <= PART_FILE) t->tokens += MEDIA_TOKENS;
+        if (p->type == PART_RESULT) count_parts(t, p->parts);
+    }
+}
+
+uint64_t chat_count_tokens(const struct chat_request *r) {
+    struct token_estimate t = {0};
+    for (const struct chat_message *m = r->messages; m; m = m->next) {
+        t.tokens += MESSAGE_TOKENS;
+        count_parts(&t, m->parts);
+    }
+    for (const struct chat_tool *tool = r->tools; tool; tool = tool->next) {
+        t.tokens += TOOL_TOKENS;
+        tokens_add(&t, tool->name.raw, true);
+        tokens_add(&t, tool->description.raw, true);
+        tokens_add(&t, tool->schema, false);
+    }
+    tokens_add(&t, r->schema, false);
+    return tokens_estimate(&t);
+}
+
+void chat_count_write(enum chat_dialect d, uint64_t tokens, buf *out) {
+    jw w;
+    jw_init(&w, out);
+    jw_object(&w);
+    if (d == CHAT_RESPONSES) jw_kstr(&w, "object", STR("response.input_tokens"));
+    jw_key(&w, d == CHAT_GEMINI ? "totalTokens" : "input_tokens");
+    jw_u64(&w, tokens);
+    jw_object_end(&w);
+}
+
+/* ---- media elsewhere ---- */
+
+/* Which kinds each dialect takes by URL; the others it needs as bytes. */
+static const uint8_t by_url[CHAT_DIALECTS] = {
+    [CHAT_OPENAI] = 1 << PART_IMAGE,
+    [CHAT_RESPONSES] = 1 << PART_IMAGE | 1 << PART_FILE,
+    [CHAT_ANTHROPIC] = 1 << PART_IMAGE | 1 << PART_FILE,
+    [CHAT_GEMINI] = 1 << PART_IMAGE | 1 << PART_FILE | 1 << PART_AUDIO | 1 << PART_VIDEO,
+    [CHAT_COHERE] = 1 << PART_IMAGE,
+};
+
+static struct chat_part *needs_in(struct chat_part *parts, enum chat_dialect to, const struct chat_part *after,
+                                  bool *past) {
+    for (struct chat_part *p = parts; p; p = p->next) {
+        bool media = p->type >= PART_IMAGE && p->type <= PART_FILE && jt_has(p->url) && !jt_has(p->data);
+        if (*past && media && !(by_url[to] >> p->type & 1)) return p;
+        if (p == after) *past = true;
+        struct chat_part *in = needs_in(p->parts, to, after, past);
+        if (in) return in;
+    }
+    return NULL;
+}
+
+struct chat_part *chat_needs_bytes(const struct chat_request *r, enum chat_dialect to,
+                                   const struct chat_part *after) {
+    bool past = after == NULL;
+    for (const struct chat_message *m = r->messages; m; m = m->next) {
+        struct chat_part *p = needs_in(m->parts, to, after, &past);
+        if (p) return p;
+    }
+    return NULL;
 }

@@ -52,6 +52,8 @@ struct chat_tool *chat_tool_add(struct chat_request *r, err *e);
 void chat_stop_add(struct chat_request *r, jtext text);
 /* A data: URL or another one into a media part. */
 void chat_media_url(struct chat_part *p, jtext url);
+/* Files that are text become text: only some dialects take them as files. */
+void chat_plain_files(arena *a, struct chat_part *parts);
 /* The arguments of a call from the text that a model wrote: an object, whatever it was. */
 str chat_args(arena *a, jtext text);
 /* JSON text as the inside of a JSON string. */

@@ -391,12 +391,30 @@ static void write_file(const struct chat_part *p, jw *w) {
     jw_object_end(w);
 }
 
-static void write_audio(const struct chat_part *p, jw *w) {
-    str format = str_starts(p->mime.raw, STR("audio/")) ? str_skip(p->mime.raw, 6) : STR("wav");
+/* The formats it has; NULL for others. */
+static const char *audio_format(jtext mime) {
+    static const struct {
+        const char *mime, *format;
+    } known[] = {{"audio/wav", "wav"},
+                 {"audio/x-wav", "wav"},
+                 {"audio/wave", "wav"},
+                 {"audio/mpeg", "mp3"},
+                 {"audio/mp3", "mp3"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_eqz(mime.raw, known[i].mime)) return known[i].format;
+    return NULL;
+}
+
+static void write_audio(const struct chat_part *p, struct chat_account *acc, jw *w) {
+    const char *format = audio_format(p->mime);
+    if (!format || !jt_has(p->data)) {
+        chat_lose(acc, true, format ? "audio url" : "audio format");
+        return;
+    }
     begin_part(w, "input_audio");
     jw_kobject(w, "input_audio");
     jw_kjt(w, "data", p->data);
-    jw_kstr(w, "format", str_eqz(format, "mpeg") ? STR("mp3") : format);
+    jw_kstr(w, "format", str_from(format));
     jw_object_end(w);
     jw_object_end(w);
 }
@@ -421,12 +439,7 @@ static void write_part(const struct chat_part *p, struct chat_account *acc, jw *
         jw_object_end(w);
         jw_object_end(w);
         break;
-    case PART_AUDIO:
-        if (jt_has(p->data))
-            write_audio(p, w);
-        else
-            chat_lose(acc, true, "audio url");
-        break;
+    case PART_AUDIO: write_audio(p, acc, w); break;
     case PART_FILE:
         if (jt_has(p->data) || jt_has(p->file))
             write_file(p, w);
@@ -442,6 +455,16 @@ static bool content_part(const struct chat_part *p) {
     return p->type != PART_CALL && p->type != PART_RESULT && p->type != PART_THINKING;
 }
 
+/* An array of the parts that are content, texts too or not; it must not be empty. */
+static void write_parts(const struct chat_part *parts, bool texts, struct chat_account *acc, jw *w) {
+    jw_array(w);
+    size_t before = w->b->n;
+    for (const struct chat_part *p = parts; p; p = p->next)
+        if (content_part(p) && (texts || p->type != PART_TEXT)) write_part(p, acc, w);
+    if (w->b->n == before) jw_raw(w, STR("{\"type\":\"text\",\"text\":\"\"}"));
+    jw_array_end(w);
+}
+
 /* A string when it is one text, else an array of parts. */
 static void write_content(const struct chat_part *parts, struct chat_account *acc, jw *w) {
     const struct chat_part *only = NULL;
@@ -455,10 +478,7 @@ static void write_content(const struct chat_part *parts, struct chat_account *ac
         jw_jt(w, only->text);
         if (only->cache) chat_lose(acc, false, "cache_control");
     } else {
-        jw_array(w);
-        for (const struct chat_part *p = parts; p; p = p->next)
-            if (content_part(p)) write_part(p, acc, w);
-        jw_array_end(w);
+        write_parts(parts, true, acc, w);
     }
 }
 
@@ -531,10 +551,8 @@ static void write_results(struct up *u, const struct chat_message *m) {
         if (p->type != PART_RESULT || !media) continue;
         jw_object(w);
         jw_kstr(w, "role", STR("user"));
-        jw_karray(w, "content");
-        for (const struct chat_part *in = p->parts; in; in = in->next)
-            if (in->type != PART_TEXT) write_part(in, u->acc, w);
-        jw_array_end(w);
+        jw_key(w, "content");
+        write_parts(p->parts, false, u->acc, w);
         jw_object_end(w);
     }
 }

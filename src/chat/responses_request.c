@@ -5,6 +5,8 @@
  * Tools in namespaces are flattened: "space__name". */
 #include "chat/chat_int.h"
 
+enum { LIMIT_MIN = 16 }; /* the smallest max_output_tokens that is taken */
+
 /* ---- reading: parts ---- */
 
 static void read_file(struct chat_part *p, jval v) {
@@ -334,13 +336,13 @@ static void write_url(const struct chat_part *p, jw *w, const char *key) {
     buf_char(w->b, '"');
 }
 
-static void write_part(struct up *u, const struct chat_part *p, bool said) {
+static void write_part(struct up *u, const struct chat_part *p) {
     jw *w = u->w;
     jw_object(w);
     switch (p->type) {
     case PART_TEXT:
     case PART_REFUSAL:
-        jw_kstr(w, "type", said ? STR("output_text") : STR("input_text"));
+        jw_kstr(w, "type", STR("input_text"));
         jw_kjt(w, "text", p->text);
         break;
     case PART_IMAGE:
@@ -373,20 +375,31 @@ static bool content_part(const struct chat_part *p) {
     return p->type != PART_CALL && p->type != PART_RESULT && p->type != PART_THINKING;
 }
 
+/* The easy form: one text is a string, an assistant's words always are. */
 static void write_message(struct up *u, const struct chat_message *m, const struct chat_part *from,
                           const struct chat_part *to) {
     static const char *const roles[] = {"system", "user", "assistant"};
     jw *w = u->w;
-    bool any = false;
-    for (const struct chat_part *p = from; p != to; p = p->next) any |= content_part(p);
-    if (!any) return;
+    unsigned texts = 0, others = 0;
+    for (const struct chat_part *p = from; p != to; p = p->next) {
+        texts += p->type == PART_TEXT || p->type == PART_REFUSAL;
+        others += content_part(p) && p->type != PART_TEXT && p->type != PART_REFUSAL;
+    }
+    if (!texts && !others) return;
     jw_object(w);
-    jw_kstr(w, "type", STR("message"));
     jw_kstr(w, "role", str_from(roles[m->role]));
-    jw_karray(w, "content");
-    for (const struct chat_part *p = from; p != to; p = p->next)
-        if (content_part(p)) write_part(u, p, m->role == CHAT_ASSISTANT);
-    jw_array_end(w);
+    jw_key(w, "content");
+    if (m->role == CHAT_ASSISTANT || (texts == 1 && !others)) {
+        jw_raw(w, STR("\""));
+        for (const struct chat_part *p = from; p != to; p = p->next)
+            if (p->type == PART_TEXT || p->type == PART_REFUSAL) buf_str(w->b, p->text.raw);
+        buf_char(w->b, '"');
+    } else {
+        jw_array(w);
+        for (const struct chat_part *p = from; p != to; p = p->next)
+            if (content_part(p)) write_part(u, p);
+        jw_array_end(w);
+    }
     jw_object_end(w);
 }
 
@@ -410,7 +423,7 @@ static void write_result(struct up *u, const struct chat_part *p) {
     jw_key(w, "output");
     if (media) {
         jw_array(w);
-        for (const struct chat_part *in = p->parts; in; in = in->next) write_part(u, in, false);
+        for (const struct chat_part *in = p->parts; in; in = in->next) write_part(u, in);
         jw_array_end(w);
     } else {
         jw_parts_text(w, p->parts);
@@ -525,7 +538,8 @@ void responses_write_request(const struct chat_request *r, const struct chat_tar
     jw_kraw_if(w, "temperature", r->temperature);
     jw_kraw_if(w, "top_p", r->top_p);
     if (r->logprobs) jw_ki64(w, "top_logprobs", r->top_logprobs);
-    if (r->max_tokens) jw_ki64(w, "max_output_tokens", r->max_tokens);
+    if (r->max_tokens && r->max_tokens < LIMIT_MIN) chat_lose(acc, false, "output limit below %d", LIMIT_MIN);
+    if (r->max_tokens) jw_ki64(w, "max_output_tokens", r->max_tokens < LIMIT_MIN ? LIMIT_MIN : r->max_tokens);
     if (r->effort != EFFORT_UNSAID && r->effort != EFFORT_ADAPTIVE) {
         jw_kobject(w, "reasoning");
         jw_kstr(w, "effort", str_from(chat_effort_word(r->effort)));

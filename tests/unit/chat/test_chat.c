@@ -296,6 +296,47 @@ static void test_codex_namespace(void **state) {
     end(&t);
 }
 
+static void test_count_and_fetch(void **state) {
+    (void)state;
+    struct trial t;
+    carry(&t, CHAT_ANTHROPIC, CHAT_OPENAI, "gpt-5",
+          "{\"model\":\"m\",\"max_tokens\":1,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+          "\"text\":\"hello "
+          "there\"},{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"http://x/"
+          "a.png\"}},{\"type\":\"document\",\"source\":"
+          "{\"type\":\"url\",\"url\":\"http://x/b.pdf\"}}]}]}");
+    assert_int_equal(chat_count_tokens(&t.r), 2 + 4 + 2000);
+    struct chat_part *p = chat_needs_bytes(&t.r, CHAT_BEDROCK, NULL);
+    assert_true(p && p->type == PART_IMAGE);
+    struct chat_part *q = chat_needs_bytes(&t.r, CHAT_BEDROCK, p);
+    assert_true(q && q->type == PART_FILE);
+    assert_null(chat_needs_bytes(&t.r, CHAT_BEDROCK, q));
+    assert_true(chat_needs_bytes(&t.r, CHAT_OPENAI, NULL) == q);
+    assert_null(chat_needs_bytes(&t.r, CHAT_ANTHROPIC, NULL));
+    buf_clear(&t.out);
+    chat_count_write(CHAT_ANTHROPIC, 7, &t.out);
+    assert_true(str_eqz(buf_view(&t.out), "{\"input_tokens\":7}"));
+    buf_clear(&t.out);
+    chat_count_write(CHAT_GEMINI, 7, &t.out);
+    assert_true(str_eqz(buf_view(&t.out), "{\"totalTokens\":7}"));
+    end(&t);
+}
+
+static void test_files_that_are_text(void **state) {
+    (void)state;
+    struct trial t;
+    static const char body[] = "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"inlineData\":{\"mimeType\":\"text/"
+                               "plain\",\"data\":\"aGkgInlvdSIK\"}}]}]}";
+    assert_true(carry(&t, CHAT_GEMINI, CHAT_ANTHROPIC, "claude-haiku-4-5", body));
+    must_have(&t, "{\"type\":\"text\",\"text\":\"hi \\\"you\\\"\\n\"}");
+    end(&t);
+    assert_false(carry(&t, CHAT_GEMINI, CHAT_ANTHROPIC, "claude-haiku-4-5",
+                       "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"inlineData\":{\"mimeType\":\"image/"
+                       "tiff\",\"data\":\"AAAA\"}}]}]}"));
+    assert_true(str_eqz(t.param, "image of type image/tiff"));
+    end(&t);
+}
+
 /* ---- streams ---- */
 
 static const struct chat_answer *play(struct chat_stream **s, enum chat_dialect from, enum chat_dialect to,
@@ -571,6 +612,8 @@ int main(void) {
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_usages),
         cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_count_and_fetch),
+        cmocka_unit_test(test_files_that_are_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
