@@ -269,6 +269,21 @@ static void on_body(void *req, const char *p, size_t n) {
     if (!c->r->gzip) json_scan(&c->r->scan, buf_view(body), false); /* errors show at the end */
 }
 
+/* The body's buffer has its length from the start: the rest of a large one is read right into it. */
+static char *on_body_room(void *req, size_t *room) {
+    struct call *c = req;
+    if (c->settled || !c->r || c->r->gzip) return NULL;
+    buf *body = &c->r->body;
+    *room = body->cap - body->n;
+    return *room ? body->p + body->n : NULL;
+}
+
+static void on_body_put(void *req, size_t n) {
+    struct call *c = req;
+    c->r->body.n += n;
+    json_scan(&c->r->scan, buf_view(&c->r->body), false); /* errors show at the end */
+}
+
 static void on_body_end(void *req) {
     struct call *c = req;
     if (c->settled) return;
@@ -327,6 +342,8 @@ static void on_bad(void *ctx, struct conn *conn, int status, const char *why) {
 const struct server_handler call_handler = {
     .request = on_request,
     .body = on_body,
+    .body_room = on_body_room,
+    .body_put = on_body_put,
     .body_end = on_body_end,
     .body_bad = on_body_bad,
     .drained = on_drained,

@@ -11,8 +11,10 @@
 
 enum {
     READS_PER_TURN = 8,
-    DISCARD_MAX = 256 * 1024, /* of a body that nobody wants, before the connection is closed instead */
-    LINGER_US = 2000000,      /* after a close with unread input, so that the answer isn't lost to a reset */
+    STRAIGHT_MIN = 32 * 1024,  /* bodies with more than this to come are read where they are kept */
+    STRAIGHT_MAX = 128 * 1024, /* at a time */
+    DISCARD_MAX = 256 * 1024,  /* of a body that nobody wants, before the connection is closed instead */
+    LINGER_US = 2000000,       /* after a close with unread input, so that the answer isn't lost to a reset */
 };
 
 enum state { ST_IDLE, ST_HEAD, ST_BODY, ST_ANSWER, ST_DISCARD, ST_FLUSH, ST_LINGER, ST_CLOSED };
@@ -276,6 +278,18 @@ static ssize_t take_head(struct conn *c, str in) {
     return c->state == ST_CLOSED ? -1 : (ssize_t)end;
 }
 
+/* The handler has had a piece of the body: was it the last? */
+static void body_came(struct conn *c) {
+    if (c->state != ST_BODY || !c->req) return;
+    if (c->body_open) {
+        deadline(c, c->srv->limits.body_us);
+        return;
+    }
+    c->state = ST_ANSWER;
+    timer_stop(&c->timer);
+    c->srv->h->body_end(c->req);
+}
+
 /* Body bytes, in ST_BODY or ST_DISCARD. Bytes used, or -1. */
 static ssize_t take_body(struct conn *c, char *p, size_t n) {
     size_t used = n, data = n;
@@ -283,8 +297,10 @@ static ssize_t take_body(struct conn *c, char *p, size_t n) {
         if (http1_chunked(&c->chunk, p, n, &used, &data) != HTTP_OK) {
             c->keep = false;
             c->body_open = true; /* unread input: linger */
-            if (c->req) c->srv->h->body_bad(c->req, http_error_text(HTTP_BAD_CHUNK));
-            else close_conn(c);
+            if (c->req)
+                c->srv->h->body_bad(c->req, http_error_text(HTTP_BAD_CHUNK));
+            else
+                close_conn(c);
             return -1;
         }
         c->body_open = !c->chunk.done;
@@ -300,15 +316,7 @@ static ssize_t take_body(struct conn *c, char *p, size_t n) {
         return c->state == ST_CLOSED ? -1 : (ssize_t)used;
     }
     if (data) c->srv->h->body(c->req, p, data);
-    if (c->state == ST_BODY && c->req) {
-        if (c->body_open) {
-            deadline(c, c->srv->limits.body_us);
-        } else {
-            c->state = ST_ANSWER;
-            timer_stop(&c->timer);
-            c->srv->h->body_end(c->req);
-        }
-    }
+    body_came(c);
     return c->state == ST_CLOSED ? -1 : (ssize_t)used;
 }
 
@@ -360,10 +368,38 @@ static bool use_buffered(struct conn *c) {
     return wants_input(c);
 }
 
+/* Where the handler wants the rest of the body, when that is much; NULL: through scratch. */
+static char *straight_room(struct conn *c, size_t *room) {
+    if (c->state != ST_BODY || !c->req || c->chunked || c->left < STRAIGHT_MIN || !c->srv->h->body_room)
+        return NULL;
+    char *to = c->srv->h->body_room(c->req, room);
+    if (to && *room > c->left) *room = (size_t)c->left;
+    if (to && *room > STRAIGHT_MAX) *room = STRAIGHT_MAX;
+    return to && *room ? to : NULL;
+}
+
+/* Reads body bytes to where the handler keeps them. As read_once. */
+static bool read_straight(struct conn *c, char *to, size_t room, bool *more) {
+    ssize_t r = stream_read(&c->s, to, room);
+    *more = r > 0;
+    if (r == SOCK_AGAIN) return true;
+    if (r <= 0) {
+        close_conn(c);
+        return false;
+    }
+    c->left -= (uint64_t)r;
+    c->body_open = c->left > 0;
+    c->srv->h->body_put(c->req, (size_t)r);
+    body_came(c);
+    return c->state != ST_CLOSED;
+}
+
 /* Reads behind what is buffered (a partial head) into one piece, else straight from scratch. */
 static bool read_once(struct conn *c, bool *more) {
     struct server *s = c->srv;
-    size_t had = c->in_len;
+    size_t had = c->in_len, room;
+    char *to = had ? NULL : straight_room(c, &room);
+    if (to) return read_straight(c, to, room, more);
     if (had) memcpy(s->scratch, c->in, had);
     ssize_t r = had < s->scratch_size ? stream_read(&c->s, s->scratch + had, s->scratch_size - had) : SOCK_AGAIN;
     *more = r > 0;

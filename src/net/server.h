@@ -31,6 +31,10 @@ struct server_handler {
     void *(*request)(void *ctx, struct conn *c, const struct http_head *h);
     /* A piece of its body (decoded from chunks). */
     void (*body)(void *req, const char *p, size_t n);
+    /* Where the rest of a large body with a length may be read to without a copy, and how much; NULL: nowhere.
+     * May itself be NULL; else `body_put` says how much was put there. */
+    char *(*body_room)(void *req, size_t *room);
+    void (*body_put)(void *req, size_t n);
     /* The body is complete (also called for requests without one). */
     void (*body_end)(void *req);
     /* The body's chunks are broken: answer and finish (the connection closes). */
