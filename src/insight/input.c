@@ -240,9 +240,10 @@ static bool json_between(struct input *in) {
         if (in->array && *p == ']') {
             in->array = false;
             if (in->page) {
-                const char *q;
-                while ((q = lazy_close(in->buf + in->pos + 1, in->buf + in->fill)) == NULL)
-                    if (too_long(in) || !more(in)) q = in->buf + in->fill;
+                const char *q; /* the rest of the page's object */
+                while (!(q = lazy_close(in->buf + in->pos + 1, in->buf + in->fill)) && !too_long(in) && more(in)) {
+                }
+                if (!q) q = in->buf + in->fill;
                 in->page = false;
                 count_lines(in, in->buf + in->pos, q);
                 advance(in, (size_t)(q - in->buf) - in->pos);

@@ -129,6 +129,15 @@ class Fixtures(unittest.TestCase):
         code, out, err = analyze("--json", "-", stdin=gzip.compress(text)[:-200])
         self.assertIn("breaks off", err)
 
+    def test_cut_page(self):
+        """A page of stored completions that breaks off anywhere gives what is there, and ends."""
+        with open(os.path.join(LOGS, "openai_stored.json"), "rb") as f:
+            page = f.read()
+        for n in range(len(page) - 20, len(page)):  # the list is whole, the object around it isn't
+            self.assertEqual(report("-", stdin=page[:n])["calls"], 8)
+        for n in range(1, len(page) - 30, 97):
+            self.assertIn(analyze("--json", "-", stdin=page[:n])[0], (0, 1))
+
     def test_exit_codes(self):
         self.assertEqual(analyze("--json", "/nonexistent")[0], 1)
         self.assertEqual(analyze()[0], 2)
