@@ -11,6 +11,8 @@ enum {
     LEXICON_SLOTS = 8192,             /* a power of two, at most half full */
     LEXICON_BITS = 16384,             /* first words, hashed: most tokens end here */
     LEXICON_PHRASE_MAX = 6,           /* tokens of a phrase */
+    TOPIC_SLOTS = 2048,               /* a power of two, at most half full */
+    TOPIC_COUNT = 24,
 };
 
 /* Where in the prompt a phrase stands: begin of the turn, its end, between, system prompt. */
@@ -26,6 +28,8 @@ struct brain {
     uint32_t hash[LEXICON_SLOTS]; /* of the phrase so far; 0: free. Apart from the slots: stays in the cache */
     struct lexicon_slot slot[LEXICON_SLOTS];
     uint64_t first[LEXICON_BITS / 64];
+    uint32_t topic_hash[TOPIC_SLOTS];
+    uint8_t topic[TOPIC_SLOTS];
     uint64_t softener[LEXICON_BITS / 64]; /* words behind which a clause begins */
     uint64_t common[LEXICON_BITS / 64];   /* words of any sentence: without one there is no talk */
 };
@@ -36,6 +40,10 @@ struct cues {
     uint16_t first[CLASSIFY_TASKS + 1]; /* place of the first phrase that speaks for the task, 65535 none */
 };
 
+/* Name of a topic, NULL past the end. */
+const char *topic_name(unsigned i);
+/* Hits of each topic among the tokens. */
+void topics_count(const struct brain *b, const struct token *tok, unsigned n, uint16_t out[TOPIC_COUNT]);
 /* Builds the tables in `a`. */
 const struct brain *brain_new(arena *a);
 /* Whether any token is a word that sentences are made of. */

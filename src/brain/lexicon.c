@@ -8,6 +8,7 @@
 #include "brain/lexicon.def"
 #include "base/err.h"
 #include "brain/classify.h"
+#include "brain/topics.def"
 
 enum { ANCHORED = 0x5bd1e995, HEAD_TOKENS = 28, TAIL_TOKENS = 20 };
 
@@ -20,6 +21,15 @@ static const struct {
     LEXICON(X)
 #undef X
 };
+
+static const struct {
+    const char *name, *words;
+} topics[] = {
+#define X(name, words) {name, words},
+    TOPICS(X)
+#undef X
+};
+_Static_assert(sizeof topics / sizeof *topics == TOPIC_COUNT, "one counter per topic");
 
 /* Behind these a clause begins as far as the anchor is concerned ("can you plan", "help me plan"). */
 static const char softeners[] =
@@ -81,6 +91,29 @@ static void add(struct brain *b, unsigned row, unsigned *used) {
     }
 }
 
+const char *topic_name(unsigned i) { return i < TOPIC_COUNT ? topics[i].name : NULL; }
+
+/* A word may stand in several topics: each has a slot of its own. */
+static void add_topic(struct brain *b, unsigned topic, unsigned *used) {
+    str rest = str_from(topics[topic].words), one;
+    while (str_cut(&rest, ' ', &one)) {
+        struct token tok[1];
+        if (!one.n || text_tokens(one, tok, 1, NULL) != 1) continue;
+        invariant(++*used < TOPIC_SLOTS / 2);
+        uint32_t i = tok[0].hash % TOPIC_SLOTS;
+        while (b->topic_hash[i]) i = (i + 1) % TOPIC_SLOTS;
+        b->topic_hash[i] = tok[0].hash;
+        b->topic[i] = (uint8_t)topic;
+    }
+}
+
+void topics_count(const struct brain *b, const struct token *tok, unsigned n, uint16_t out[TOPIC_COUNT]) {
+    memset(out, 0, TOPIC_COUNT * sizeof *out);
+    for (unsigned k = 0; k < n; k++)
+        for (uint32_t i = tok[k].hash % TOPIC_SLOTS; b->topic_hash[i]; i = (i + 1) % TOPIC_SLOTS)
+            if (b->topic_hash[i] == tok[k].hash) out[b->topic[i]]++;
+}
+
 static void add_words(uint64_t *map, const char *words) {
     str rest = str_from(words), one;
     struct token tok[1];
@@ -98,6 +131,8 @@ const struct brain *brain_new(arena *a) {
     struct brain *b = arena_new(a, struct brain);
     unsigned used = 0;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) add(b, i, &used);
+    used = 0;
+    for (unsigned i = 0; i < TOPIC_COUNT; i++) add_topic(b, i, &used);
     add_words(b->softener, softeners);
     add_words(b->common, commons);
     return b;

@@ -1,0 +1,184 @@
+/* dataset: see the header. Prompts become features at once; their text is not kept. */
+#include "insight/dataset.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "insight/input.h"
+
+#include <math.h>
+
+enum { SCRATCH_MAX = 64 << 20, TEN = 10 };
+
+static const size_t memory_max = (size_t)16 << 30;
+
+void dataset_init(struct dataset *d) {
+    *d = (struct dataset){0};
+    arena_init(&d->a, 1 << 16, memory_max);
+    d->brain = brain_new(&d->a);
+}
+
+void dataset_free(struct dataset *d) { arena_free(&d->a); }
+
+static int find(const str *names, unsigned count, str name) {
+    for (unsigned i = 0; i < count; i++)
+        if (str_eq(names[i], name)) return (int)i;
+    return -1;
+}
+
+int dataset_model(const struct dataset *d, str name) { return find(d->model, d->model_count, name); }
+int dataset_set(const struct dataset *d, str name) { return find(d->set, d->set_count, name); }
+
+/* The place of a name, added when new; -1 when there are too many. */
+static int place(struct dataset *d, str *names, uint16_t *count, unsigned max, str name) {
+    int at = find(names, *count, name);
+    if (at >= 0 || *count == max) return at;
+    names[*count] = arena_str(&d->a, name);
+    return (*count)++;
+}
+
+struct scores {
+    uint16_t model[DATASET_MODELS_MAX];
+    float score[DATASET_MODELS_MAX], cost[DATASET_MODELS_MAX];
+    unsigned n;
+};
+
+static void add_score(struct dataset *d, struct scores *s, str name, double score, double cost) {
+    int m = place(d, d->model, &d->model_count, DATASET_MODELS_MAX, name);
+    if (m < 0 || s->n == DATASET_MODELS_MAX || !(score >= 0)) return;
+    unsigned k = s->n++;
+    while (k > 0 && s->model[k - 1] > m) {
+        s->model[k] = s->model[k - 1], s->score[k] = s->score[k - 1], s->cost[k] = s->cost[k - 1];
+        k--;
+    }
+    s->model[k] = (uint16_t)m;
+    s->score[k] = (float)(score > 1 ? score / TEN : score);
+    s->cost[k] = (float)cost;
+}
+
+static void read_scores(struct dataset *d, jval root, arena *scratch, struct scores *s) {
+    static const char *const pair[] = {"weak", "strong"};
+    jval costs = json_get(root, STR("cost")), v;
+    jiter it = json_iter(json_get(root, STR("scores")));
+    str key;
+    bool esc;
+    double x, cost;
+    while (json_next(&it, &key, &esc, &v)) {
+        str name = json_text((jval){.raw = key, .type = J_STRING, .esc = esc}, scratch);
+        if (!json_f64(v, &x)) continue;
+        if (!json_f64(json_get(costs, name), &cost)) cost = -1;
+        add_score(d, s, name, x, cost);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        if (json_f64(json_get(root, str_from(pair[i])), &x)) add_score(d, s, str_from(pair[i]), x, -1);
+}
+
+static uint32_t number_or(jval v, uint32_t none) {
+    int64_t x;
+    return json_i64(v, &x) && x >= 0 && x < UINT32_MAX ? (uint32_t)x : none;
+}
+
+static struct example *next_row(struct dataset *d) {
+    if (d->count == d->cap) {
+        uint32_t cap = d->cap ? d->cap * 2 : 1024;
+        d->row = arena_grow(&d->a, d->row, d->cap * sizeof *d->row, cap * sizeof *d->row);
+        d->cap = cap;
+    }
+    struct example *x = &d->row[d->count];
+    memset(x, 0, sizeof *x);
+    return x;
+}
+
+static void *keep(struct dataset *d, const void *p, size_t n) {
+    return n ? memcpy(arena_alloc(&d->a, n), p, n) : NULL;
+}
+
+static void make_features(struct dataset *d, str system, str prompt, struct example *x) {
+    struct prompt p = {.user_count = 1, .turns = 1};
+    struct text t;
+    struct cues c;
+    struct features f;
+    p.user[0].raw = prompt;
+    if (system.n) p.system[p.system_count++].raw = system;
+    text_read(&p, TEXT_USER_MAX * 3 / 4, TEXT_USER_MAX / 4, false, &t);
+    cues_find(d->brain, &t, &c);
+    features_make(d->brain, &t, &c, &f);
+    x->n = (uint16_t)f.n;
+    x->base = (uint16_t)f.base;
+    x->bytes = t.bytes;
+    x->code = keep(d, f.code, f.n * sizeof *f.code);
+    memcpy(x->dense, f.dense, sizeof x->dense);
+}
+
+static bool read_row(struct dataset *d, str rec, arena *scratch, err *e) {
+    jval root;
+    const char *why;
+    size_t at;
+    if (!json_check(rec, &root, &why, &at)) return fail(e, "%s at byte %zu", why, at);
+    jval prompt = json_get(root, STR("prompt")), label = json_get(root, STR("label")),
+         system = json_get(root, STR("system"));
+    if (prompt.type != J_STRING) prompt = json_get(root, STR("text"));
+    if (prompt.type != J_STRING) return fail(e, "no prompt");
+    if (d->count == DATASET_ROWS_MAX) return fail(e, "more than %d rows", DATASET_ROWS_MAX);
+    struct example *x = next_row(d);
+    struct scores s = {.n = 0};
+    enum task t = TASK_UNKNOWN;
+    double weight;
+    if (label.type == J_STRING) task_parse(json_text(label, scratch), &t);
+    read_scores(d, root, scratch, &s);
+    if ((t == TASK_UNKNOWN || t > (enum task)CLASSIFY_TASKS) && !s.n)
+        return fail(e, "neither a task label nor scores");
+    int set = place(d, d->set, &d->set_count, DATASET_SETS_MAX, json_text(json_get(root, STR("set")), scratch));
+    if (set < 0) return fail(e, "more than %d sets", DATASET_SETS_MAX);
+    str group = json_text(json_get(root, STR("group")), scratch);
+    make_features(d, system.type == J_STRING ? json_text(system, scratch) : STR_NONE, json_text(prompt, scratch),
+                  x);
+    x->task = (uint8_t)t;
+    x->set = (uint16_t)set;
+    x->contaminated = json_true(json_get(root, STR("contaminated")));
+    x->group = (uint32_t)fingerprint(group);
+    x->cluster = number_or(json_get(root, STR("cluster")), UINT32_MAX - d->count); /* none: its own */
+    x->weight = json_f64(json_get(root, STR("weight")), &weight) && weight > 0 && weight < 1e6 ? (float)weight : 1;
+    x->scored = (uint16_t)s.n;
+    x->model = keep(d, s.model, s.n * sizeof *s.model);
+    x->score = keep(d, s.score, s.n * sizeof *s.score);
+    x->cost = keep(d, s.cost, s.n * sizeof *s.cost);
+    d->count++;
+    return true;
+}
+
+bool dataset_read(struct dataset *d, const char *path, err *e) {
+    struct input *in = input_open(path, e);
+    if (!in) return false;
+    arena scratch;
+    arena_init(&scratch, 1 << 16, SCRATCH_MAX);
+    bool good = true;
+    for (;;) {
+        str rec;
+        uint64_t line;
+        enum input_what what = input_next(in, &rec, &line, e);
+        if (what == INPUT_END) break;
+        if (what == INPUT_ERROR) {
+            good = false;
+            break;
+        }
+        err why = {"too long or broken"};
+        if ((what != INPUT_RECORD || !read_row(d, rec, &scratch, &why)) && !d->skipped++)
+            fail(&d->first_skipped, "%s:%llu: %s", path, (unsigned long long)line, why.msg);
+        arena_free(&scratch);
+    }
+    arena_free(&scratch);
+    input_close(in);
+    return good && (!arena_failed(&d->a) || fail(e, "%s: too much data", path));
+}
+
+float example_score(const struct example *x, unsigned model) {
+    for (unsigned i = 0; i < x->scored; i++)
+        if (x->model[i] == model) return x->score[i];
+    return NAN;
+}
+
+float example_cost(const struct example *x, unsigned model) {
+    for (unsigned i = 0; i < x->scored; i++)
+        if (x->model[i] == model) return x->cost[i];
+    return -1;
+}

@@ -1,0 +1,151 @@
+/* learn, model, metrics: a signal that is there is learnt, the same data gives the same bytes, damaged models are
+ * refused, and the metrics have known answers. */
+#include "insight/learn.h"
+
+#include "brain/model.h"
+#include "insight/metrics.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ROWS = 400, BITS = 12 };
+
+/* Half of the rows are about maths: there only the strong model is right. Everything else both can. */
+static void write_rows(FILE *f) {
+    for (int i = 0; i < ROWS; i++)
+        fprintf(
+            f,
+            "{\"set\":\"s\",\"cluster\":%d,\"label\":\"%s\",\"prompt\":\"%s item %d\",\"weak\":%d,\"strong\":1}\n",
+            i, i % 2 ? "reason" : "chat",
+            i % 2 ? "integrate the polynomial over the complex plane" : "good morning to everyone here", i,
+            i % 2 ? 0 : 1);
+    fputs("{\"set\":\"s\"}\n", f); /* no prompt: skipped and counted */
+}
+
+static void load(struct dataset *d) {
+    char path[] = "/tmp/dray-test-learn-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    write_rows(f);
+    fclose(f);
+    err e;
+    dataset_init(d);
+    assert_true(dataset_read(d, path, &e));
+    unlink(path);
+    assert_int_equal(d->count, ROWS);
+    assert_int_equal(d->skipped, 1);
+}
+
+static void learn(const struct dataset *d, buf *out) {
+    static uint32_t row[ROWS];
+    for (uint32_t i = 0; i < ROWS; i++) row[i] = i;
+    struct learn_plan p = {
+        .row = row, .count = ROWS, .bits = BITS, .card = STR("{}"), .light_count = 1, .frontier_count = 1};
+    p.light[0] = (uint16_t)dataset_model(d, STR("weak"));
+    p.frontier[0] = (uint16_t)dataset_model(d, STR("strong"));
+    err e;
+    buf_init(out, MODEL_SIZE_MAX);
+    if (!learn_model(d, &p, out, &e)) fail_msg("%s", e.msg);
+}
+
+static void logits_of(const struct model *m, const struct example *x, float *logit) {
+    struct features f = {.n = x->n, .base = x->base};
+    memcpy(f.code, x->code, x->n * sizeof *f.code);
+    memcpy(f.dense, x->dense, sizeof f.dense);
+    model_logits(m, &f, logit);
+}
+
+static void test_learns(void **state) {
+    (void)state;
+    struct dataset d;
+    struct model m;
+    buf one, two;
+    err e;
+    float logit[MODEL_COLUMNS_MAX], task[CLASSIFY_TASKS];
+    load(&d);
+    learn(&d, &one);
+    learn(&d, &two);
+    assert_true(one.n == two.n && memcmp(one.p, two.p, one.n) == 0);
+    if (!model_open(buf_view(&one), &m, &e)) fail_msg("%s", e.msg);
+    assert_true(model_column_find(&m, STR("weak")) >= 0 && model_column_find(&m, STR("other")) < 0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        logits_of(&m, &d.row[i], logit);
+        double difficulty = model_difficulty(&m, model_gain(&m, logit), NULL);
+        assert_true(i % 2 ? difficulty > 0.8 : difficulty < 0.2);
+        model_tasks(&m, logit, task);
+        float sum = 0;
+        for (unsigned k = 0; k < CLASSIFY_TASKS; k++) sum += task[k];
+        assert_true(sum > 0.999f && sum < 1.001f);
+        assert_true(i % 2 ? task[TASK_REASON - 1] > 0.5f : task[TASK_CHAT - 1] > 0.5f);
+    }
+    buf_free(&one);
+    buf_free(&two);
+    dataset_free(&d);
+}
+
+static void test_damaged_models_are_refused(void **state) {
+    (void)state;
+    struct dataset d;
+    struct model m;
+    buf b;
+    err e;
+    load(&d);
+    learn(&d, &b);
+    assert_false(model_open(str_make(b.p, 10), &m, &e));
+    assert_false(model_open(str_make(b.p, b.n - 1), &m, &e));
+    for (size_t at = 0; at < b.n; at += b.n / 97) { /* any flipped bit shows */
+        b.p[at] ^= 0x10;
+        e.msg[0] = 0;
+        if (model_open(buf_view(&b), &m, &e)) fail_msg("byte %zu", at);
+        assert_true(e.msg[0]);
+        b.p[at] ^= 0x10;
+    }
+    assert_true(model_open(buf_view(&b), &m, &e));
+    buf_free(&b);
+    dataset_free(&d);
+}
+
+static void test_metrics(void **state) {
+    (void)state;
+    enum { N = 1000 };
+    static float score[N], weak[N], strong[N];
+    static uint32_t cluster[N];
+    for (uint32_t i = 0; i < N; i++) {
+        score[i] = (float)i;
+        weak[i] = i < N / 2; /* the upper half gains: the score is an oracle */
+        strong[i] = 1;
+        cluster[i] = i;
+    }
+    struct routed r = {.n = N, .score = score, .weak = weak, .strong = strong, .ratio = 10};
+    struct routed_metrics m;
+    metrics_routed(&r, &m);
+    assert_true(fabs(m.weak - 0.5) < 1e-9 && fabs(m.strong - 1) < 1e-9);
+    assert_true(fabs(m.apgr - 0.75) < 1e-6); /* rises to 1 at half the calls, flat after */
+    assert_true(fabs(m.cpt50 - 0.25) < 1e-6 && fabs(m.cpt80 - 0.4) < 1e-6);
+    assert_true(m.saved95 > 0.49 &&
+                m.saved95 < 0.5); /* 45 % of the calls at the full price, the rest at a tenth */
+    double lo, hi;
+    metrics_apgr_interval(&r, cluster, 200, &lo, &hi);
+    assert_true(lo < 0.75 && hi > 0.75 && hi - lo < 0.1);
+    for (uint32_t i = 0; i < N; i++) score[i] = (float)((i * 7919u) % N); /* as good as random */
+    assert_true(fabs(metrics_apgr(&r, NULL) - 0.5) < 0.03);
+    static const uint8_t truth[] = {1, 1, 2, 2}, said[] = {1, 2, 2, 2};
+    double accuracy, f1;
+    metrics_tasks(truth, said, 4, &accuracy, &f1);
+    assert_true(fabs(accuracy - 0.75) < 1e-9 && fabs(f1 - (2.0 / 3 + 0.8) / 2) < 1e-9);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns),
+                                       cmocka_unit_test(test_damaged_models_are_refused),
+                                       cmocka_unit_test(test_metrics)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
