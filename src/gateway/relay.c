@@ -432,13 +432,14 @@ void relay_broken(struct call *c, enum fault f, const char *detail) {
  * whether it was whole. False when it wasn't and the client has to be told yet. */
 static bool stream_ended(struct call *c) {
     buf *out = &c->w->sse;
+    bool told = c->answer->error;
     buf_clear(out);
     if (c->translator)
         dialect_stream_end(c, FAULT_NONE, "", out);
     else if (c->strip)
         buf_str(out, sse_rest(&c->sse));
     if (c->settled || c->answer->done || c->compressed || c->surface->tap == TAP_NONE) return true;
-    c->fault = c->answer->error ? FAULT_STREAM_ERROR : FAULT_STREAM_UNTERMINATED;
+    c->fault = told ? FAULT_STREAM_ERROR : FAULT_STREAM_UNTERMINATED;
     return c->attempt.translated; /* then the translator has told it */
 }
 
