@@ -327,6 +327,7 @@ void readers_open(struct books *b) {
         struct reader *r = &b->reader[i];
         r->writer = &b->spool->writer[i];
         r->first = r->current = place_new(b, r->writer->first);
+        r->writer->first = NULL; /* ours to close from here */
     }
 }
 

@@ -259,6 +259,13 @@ void spool_seal(struct spool_set *set) {
         atomic_store_explicit(&set->writer[i].current->head->sealed, 1, memory_order_release);
 }
 
+static void drop_segment(struct spool_set *set, struct segment *s) {
+    if (!s) return;
+    unlinkat(set->dirfd, s->name, 0);
+    segment_close(s);
+    atomic_fetch_sub(&set->segments, 1);
+}
+
 void spool_close(struct spool_set *set) {
     if (set->started) {
         pthread_mutex_lock(&set->lock);
@@ -268,11 +275,8 @@ void spool_close(struct spool_set *set) {
         pthread_join(set->helper, NULL);
     }
     for (uint32_t i = 0; i < set->count; i++) {
-        struct segment *s = atomic_exchange(&set->writer[i].ready, NULL);
-        if (!s) continue;
-        unlinkat(set->dirfd, s->name, 0);
-        segment_close(s);
-        atomic_fetch_sub(&set->segments, 1);
+        drop_segment(set, atomic_exchange(&set->writer[i].ready, NULL));
+        drop_segment(set, set->writer[i].first); /* nobody came to read it: the open failed */
     }
     if (set->lockfd >= 0) {
         if (atomic_load(&set->segments) == 0) spool_remove(set, set->instance, NULL);
