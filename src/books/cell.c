@@ -5,13 +5,32 @@
 
 #include <stdlib.h>
 
-const char *const cell_table[CELL_LEVELS] = {"cell_hour", "cell_day"};
+const char *const cell_table[CELL_LEVELS] = {"cell_hour", "cell_day", "cell_month"};
 const char *const dim_names[DIM_COUNT] = {
 #define X(name, value) #name,
     CELL_DIMS(X)
 #undef X
 };
-static const uint64_t level_us[CELL_LEVELS] = {HOUR_US, DAY_US};
+
+/* After Howard Hinnant's civil calendar, from March to February. */
+int64_t day_of_month(int64_t month) {
+    int64_t y = 1970 + month / 12, m = month % 12 + 1;
+    if (m <= 2) y--;
+    int64_t era = y / 400, yoe = y % 400, doy = (153 * ((m + 9) % 12) + 2) / 5;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+int64_t month_of_day(int64_t day) {
+    int64_t month = day / 31; /* never past it */
+    while (day_of_month(month + 1) <= day) month++;
+    return month;
+}
+
+/* Begin of a period, us. */
+static uint64_t period_us(enum cell_level level, int64_t period) {
+    if (level == CELL_MONTH) return (uint64_t)day_of_month(period) * DAY_US;
+    return (uint64_t)period * (level == CELL_HOUR ? HOUR_US : DAY_US);
+}
 
 enum { NUMBERS = SUM_COUNT + USAGE_CLASSES };
 _Static_assert(NUMBERS <= 64, "one bit each");
@@ -64,8 +83,9 @@ void rollup_schema(buf *b) {
         cell_columns(b, " INTEGER");
         buf_strz(b, ", PRIMARY KEY(period, dim)) WITHOUT ROWID;");
         if (l == CELL_HOUR) buf_strz(b, "CREATE INDEX cell_hour_dim ON cell_hour(dim, period);");
+        if (l == CELL_MONTH) break; /* for long reports only */
         buf_printf(b, "CREATE VIEW %s AS SELECT c.period*%llu AS time, d.dimension, d.value",
-                   l == CELL_HOUR ? "hours" : "days", (unsigned long long)level_us[l]);
+                   l == CELL_HOUR ? "hours" : "days", (unsigned long long)period_us(l, 1));
         cell_columns(b, "");
         buf_printf(b, " FROM %s c JOIN cell_dim d ON d.id=c.dim;", cell_table[l]);
     }
@@ -194,10 +214,10 @@ struct reading {
 };
 
 /* Columns `at` and the next: dimension and value. */
-static bool row_fill(struct cell_row *row, const struct cell *c, uint64_t period_us, sqlite3_stmt *q, int at) {
+static bool row_fill(struct cell_row *row, const struct cell *c, enum cell_level level, sqlite3_stmt *q, int at) {
     str name = column_bytes(q, at);
     for (row->dim = 0; row->dim < DIM_COUNT && !str_eqz(name, dim_names[row->dim]);) row->dim++;
-    row->period = (uint64_t)c->period * period_us;
+    row->period = period_us(level, c->period);
     row->value = column_bytes(q, at + 1);
     row->sums = c->sums;
     row->ttft = c->ttft;
@@ -211,7 +231,7 @@ static bool read_pending(void *ctx, const struct cell *c) {
     if (c->period < r->from || c->period >= r->to) return true;
     sqlite3_bind_int64(r->dims, 1, c->dim);
     if (sqlite3_step(r->dims) == SQLITE_ROW) {
-        if (row_fill(&r->row, c, HOUR_US, r->dims, 0)) r->more = r->each(r->ctx, &r->row);
+        if (row_fill(&r->row, c, CELL_HOUR, r->dims, 0)) r->more = r->each(r->ctx, &r->row);
     }
     sqlite3_reset(r->dims);
     return r->more;
@@ -223,25 +243,30 @@ static bool prepare(sqlite3 *db, buf *sql, sqlite3_stmt **q, err *e) {
     return rc == SQLITE_OK || fail(e, "%s", sqlite3_errmsg(db));
 }
 
-static bool read_level(struct reading *r, enum cell_level level, uint64_t from, uint64_t to, err *e) {
+enum part { EVERYTHING, TOTALS_ONLY /* dimension all */, NO_TOTALS };
+
+/* Periods [from, to). */
+static bool read_level(struct reading *r, enum cell_level level, enum part part, int64_t from, int64_t to,
+                       err *e) {
+    static const char *const where[] = {"", " AND d.dimension='all'", " AND d.dimension<>'all'"};
     if (from >= to || !r->more) return true;
     buf b;
     buf_init(&b, 1 << 16);
     buf_strz(&b, "SELECT d.dimension, d.value, c.period");
     cell_columns(&b, "");
-    buf_printf(&b, " FROM %s c CROSS JOIN cell_dim d ON d.id=c.dim WHERE c.period>=? AND c.period<?",
-               cell_table[level]);
+    buf_printf(&b, " FROM %s c CROSS JOIN cell_dim d ON d.id=c.dim WHERE c.period>=? AND c.period<?%s",
+               cell_table[level], where[part]);
     sqlite3_stmt *q;
     if (!prepare(r->db, &b, &q, e)) return false;
-    sqlite3_bind_int64(q, 1, (int64_t)(from / level_us[level]));
-    sqlite3_bind_int64(q, 2, (int64_t)(to / level_us[level]));
+    sqlite3_bind_int64(q, 1, from);
+    sqlite3_bind_int64(q, 2, to);
     struct cell *c = xmalloc(sizeof *c);
     int rc = SQLITE_DONE;
     while (r->more && (rc = sqlite3_step(q)) == SQLITE_ROW) {
         memset(c, 0, sizeof *c);
         c->period = sqlite3_column_int64(q, 2);
         cell_read(q, 3, c);
-        if (row_fill(&r->row, c, level_us[level], q, 0)) r->more = r->each(r->ctx, &r->row);
+        if (row_fill(&r->row, c, level, q, 0)) r->more = r->each(r->ctx, &r->row);
     }
     free(c);
     bool good = !r->more || rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(r->db));
@@ -249,21 +274,35 @@ static bool read_level(struct reading *r, enum cell_level level, uint64_t from, 
     return good;
 }
 
+/* Whole days; of a long span the whole months in it, but for the totals, which are wanted by day. */
+static bool read_days(struct reading *r, int64_t from, int64_t to, err *e) {
+    enum { LONG_DAYS = 62 };
+    int64_t first = month_of_day(from), last = month_of_day(to);
+    if (day_of_month(first) < from) first++;
+    if (to - from < LONG_DAYS || first >= last) return read_level(r, CELL_DAY, EVERYTHING, from, to, e);
+    int64_t begin = day_of_month(first), end = day_of_month(last);
+    return read_level(r, CELL_DAY, EVERYTHING, from, begin, e) &&
+           read_level(r, CELL_MONTH, NO_TOTALS, first, last, e) &&
+           read_level(r, CELL_DAY, TOTALS_ONLY, begin, end, e) && read_level(r, CELL_DAY, EVERYTHING, end, to, e);
+}
+
 bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
                  void *ctx, err *e) {
     struct reading r = {.db = db, .each = each, .ctx = ctx, .more = true};
-    from = from / HOUR_US * HOUR_US;
-    to = (to + HOUR_US - 1) / HOUR_US * HOUR_US;
     r.from = (int64_t)(from / HOUR_US);
-    r.to = (int64_t)(to / HOUR_US);
-    uint64_t first = (from + DAY_US - 1) / DAY_US * DAY_US, last = to / DAY_US * DAY_US;
-    if (first >= last) first = last = to;
+    r.to = (int64_t)((to + HOUR_US - 1) / HOUR_US);
+    int64_t first = (r.from + 23) / 24, last = r.to / 24;
     buf b;
     buf_init(&b, 1 << 12);
     buf_strz(&b, "SELECT dimension, value FROM cell_dim WHERE id=?");
     if (!prepare(db, &b, &r.dims, e)) return false;
-    bool good = read_level(&r, CELL_HOUR, from, first, e) && read_level(&r, CELL_DAY, first, last, e) &&
-                read_level(&r, CELL_HOUR, last, to, e) && (!r.more || cell_each_pending(db, read_pending, &r, e));
+    bool good;
+    if (first >= last)
+        good = read_level(&r, CELL_HOUR, EVERYTHING, r.from, r.to, e);
+    else
+        good = read_level(&r, CELL_HOUR, EVERYTHING, r.from, first * 24, e) && read_days(&r, first, last, e) &&
+               read_level(&r, CELL_HOUR, EVERYTHING, last * 24, r.to, e);
+    good = good && (!r.more || cell_each_pending(db, read_pending, &r, e));
     sqlite3_finalize(r.dims);
     return good;
 }

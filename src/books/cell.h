@@ -4,7 +4,7 @@
 
 #include "books/rollup.h"
 
-enum cell_level { CELL_HOUR, CELL_DAY, CELL_LEVELS };
+enum cell_level { CELL_HOUR, CELL_DAY, CELL_MONTH, CELL_LEVELS };
 extern const char *const cell_table[CELL_LEVELS];
 
 enum {
@@ -16,10 +16,14 @@ enum {
 };
 
 struct cell {
-    int64_t period, dim; /* hours or days since 1970; row of cell_dim */
+    int64_t period, dim; /* hours, days or months since 1970; row of cell_dim */
     struct cell_sums sums;
     struct hist ttft, duration, overhead;
 };
+
+/* The month of a day and the first day of a month, both since 1970. */
+int64_t month_of_day(int64_t day);
+int64_t day_of_month(int64_t month);
 
 /* Adds (sign 1) or takes away (-1) one call. */
 void cell_add(struct cell *to, const struct cell_call *call, int sign);

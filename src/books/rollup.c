@@ -3,8 +3,8 @@
  * Sums are kept per hour in memory and written to the cells once a minute, or when it is quiet. So that sums and
  * rows can't disagree after a crash, each slice journals what it added (cell_pending: one row, about 60
  * bytes a call) in the transaction that writes its calls; the flush moves the journal into cell_hour and
- * cell_day in one transaction. Memory is never more than a copy of the journal, from which it is read again
- * after a rollback; readers add the journal to the cells.
+ * cell_day (and cell_month) in one transaction. Memory is never more than a copy of the journal, from which it is
+ * read again after a rollback; readers add the journal to the cells.
  *
  * Cells of all combinations (key x task x model x …) were tried and refused: in a busy mix nearly every call had
  * its own, and a report over months read as many cells as there were calls. */
@@ -347,15 +347,20 @@ static bool cell_store(struct rollup *r, unsigned level, const struct cell *add,
 
 bool rollup_flush(struct rollup *r, err *e) {
     if (!prepare_all(r, e)) return false;
-    struct cell_set *days = xcalloc(1, sizeof *days);
+    struct cell_set *longer = xcalloc(2, sizeof *longer), *days = &longer[0], *months = &longer[1];
     bool good = true;
     for (struct cell_node *n = r->pending.all; n && good; n = n->all) {
         good = cell_store(r, CELL_HOUR, &n->c, e);
         cell_merge(set_get(days, n->c.period / 24, n->c.dim), &n->c);
     }
-    for (struct cell_node *n = days->all; n && good; n = n->all) good = cell_store(r, CELL_DAY, &n->c, e);
+    for (struct cell_node *n = days->all; n && good; n = n->all) {
+        good = cell_store(r, CELL_DAY, &n->c, e);
+        cell_merge(set_get(months, month_of_day(n->c.period), n->c.dim), &n->c);
+    }
+    for (struct cell_node *n = months->all; n && good; n = n->all) good = cell_store(r, CELL_MONTH, &n->c, e);
     set_clear(days);
-    free(days);
+    set_clear(months);
+    free(longer);
     r->flushed = good && sql_exec(r->db, "DELETE FROM cell_pending", e);
     return r->flushed;
 }

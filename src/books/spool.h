@@ -25,7 +25,7 @@ struct spool {
     _Atomic uint64_t events;         /* appended so far */
     _Atomic uint64_t lost;
     struct segment *first; /* where the reader begins */
-    struct segment *sync; /* made durable up to `synced`; the helper's, when fsync is set */
+    struct segment *sync;  /* made durable up to `synced`; the helper's, when fsync is set */
     size_t synced;
 };
 

@@ -182,6 +182,13 @@ static inline const char *ask_text(const struct place *p, const char *sql) {
     return out;
 }
 
+/* The ledger's money by the independent checker (from the source's root, where tests run). */
+static inline void check_money(const struct place *p) {
+    char cmd[256];
+    snprintf(cmd, sizeof cmd, "python3 tests/check_money.py %s", p->db);
+    assert_int_equal(system(cmd), 0);
+}
+
 /* Waits (bounded) until everything appended is in the store. */
 static inline void settle_books(struct books *b) {
     struct books_status st;

@@ -183,6 +183,7 @@ static void test_odd_calls(void **state) {
     assert_int_equal(ledger_find(l, back.r.id, &at, &e), LEDGER_FOUND);
     assert_int_equal(at, NOON - 60000000);
     ledger_close(l);
+    check_money(&p);
     place_remove(&p);
 }
 

@@ -175,6 +175,7 @@ static void test_kill(void **state) {
                      count(acks, "SELECT count(*) FROM got"));
     assert_int_equal(count(acks, "SELECT sum(cost_nano) FROM attempts"), count(acks, "SELECT sum(cost) FROM got"));
     sqlite3_close(acks);
+    check_money(&p);
     place_remove(&p);
 }
 
