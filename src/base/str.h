@@ -18,7 +18,8 @@ typedef struct str {
 /* A view of a string literal; use with "%.*s" through STR_ARG. */
 #define STR(literal) ((str){"" literal, sizeof(literal) - 1})
 /* The same as a constant initialiser for static tables. */
-#define STR_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define STR_INIT(literal)                                                                                         \
+    { "" literal, sizeof(literal) - 1 }
 #define STR_NONE ((str){NULL, 0})
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).p

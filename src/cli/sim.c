@@ -70,7 +70,7 @@ static int run(int argc, char **argv) {
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL); /* before the thread starts, which inherits it */
-    struct rlimit files; /* thousands of streams at once are what it is for */
+    struct rlimit files;                 /* thousands of streams at once are what it is for */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);

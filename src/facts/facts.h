@@ -59,19 +59,19 @@ struct facts {
     uint8_t task;     /* enum task */
     uint8_t task_source;
     uint8_t stakes;
-    uint8_t hour;             /* of the call's begin, UTC, 0-23 */
+    uint8_t hour;     /* of the call's begin, UTC, 0-23 */
     bool stakes_hint; /* the request itself said the stakes: labels leave them */
     bool stream, vision, audio, tools, schema;
-    uint16_t tool_count;      /* tools offered */
-    uint16_t turns;           /* messages in the conversation, system ones included */
-    uint32_t input_length;    /* characters (code points) of all message text */
-    uint32_t input_tokens;    /* estimated before the call */
-    uint32_t output_tokens;   /* the client's limit; 0 when it set none */
-    float task_confidence;    /* 0..1 in steps of 1/10000; 1 for hints and labels */
-    float difficulty;         /* 0..1 in steps of 1/10000, or < 0 when no model said */
-    uint64_t system_hash;     /* fingerprint of the system prompt, 0 without one */
-    uint64_t template_hash;   /* fingerprint of the prompt's shape, 0 when not computed */
-    str model;                /* as the client asked */
+    uint16_t tool_count;    /* tools offered */
+    uint16_t turns;         /* messages in the conversation, system ones included */
+    uint32_t input_length;  /* characters (code points) of all message text */
+    uint32_t input_tokens;  /* estimated before the call */
+    uint32_t output_tokens; /* the client's limit; 0 when it set none */
+    float task_confidence;  /* 0..1 in steps of 1/10000; 1 for hints and labels */
+    float difficulty;       /* 0..1 in steps of 1/10000, or < 0 when no model said */
+    uint64_t system_hash;   /* fingerprint of the system prompt, 0 without one */
+    uint64_t template_hash; /* fingerprint of the prompt's shape, 0 when not computed */
+    str model;              /* as the client asked */
     str key, team, user, session;
     uint16_t tag_count, named_count;
     str tag[FACTS_TAGS_MAX];

@@ -20,9 +20,9 @@ struct prompt_part {
 struct prompt {
     struct prompt_part system[PROMPT_SYSTEM_MAX], user[PROMPT_USER_MAX], history[PROMPT_HISTORY_MAX];
     uint8_t system_count, user_count, history_count;
-    bool agent_step;   /* the last message is a tool result */
-    bool schema;       /* structured output was asked for */
-    uint16_t images;   /* image parts in the conversation */
+    bool agent_step; /* the last message is a tool result */
+    bool schema;     /* structured output was asked for */
+    uint16_t images; /* image parts in the conversation */
     uint16_t tool_count;
     uint16_t turns;
 };

@@ -117,7 +117,8 @@ static void columns_head(struct paper *p, const char *of) {
 static void breakdown(struct paper *p, const struct breakdown *b) {
     enum { DAYS = 14 };
     uint32_t *all = xmalloc(sizeof *all * (b->t->count + 1)), *row = all;
-    uint32_t n = b->by_name ? tally_by_name(b->t, all, b->t->count) : tally_top(b->t, all, REPORT_TOP), left = b->t->count - n;
+    uint32_t n = b->by_name ? tally_by_name(b->t, all, b->t->count) : tally_top(b->t, all, REPORT_TOP),
+             left = b->t->count - n;
     if (b->by_name && n > DAYS) row += n - DAYS, left += n - DAYS, n = DAYS;
     int64_t most = 0;
     for (uint32_t i = 0; i < n; i++) most = b->t->row[row[i]].s.cost > most ? b->t->row[row[i]].s.cost : most;
@@ -126,7 +127,8 @@ static void breakdown(struct paper *p, const struct breakdown *b) {
     for (uint32_t i = 0; i < n; i++) line(p, b->t->row[row[i]].name, &b->t->row[row[i]].s, most);
     if (left) {
         char text[64];
-        snprintf(text, sizeof text, "  and %u %s (--json, --csv, --html have them)\n", left, b->by_name ? "earlier" : "more");
+        snprintf(text, sizeof text, "  and %u %s (--json, --csv, --html have them)\n", left,
+                 b->by_name ? "earlier" : "more");
         ink(p, DIM, text);
     }
     free(all);

@@ -45,7 +45,6 @@ struct loop *loop_new(err *e) {
     return l;
 }
 
-
 uint64_t loop_now(const struct loop *l) { return l->now; }
 void loop_stop(struct loop *l) { l->stopping = true; }
 

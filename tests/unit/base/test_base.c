@@ -29,10 +29,18 @@ static void test_str_utf8(void **state) {
     static const struct {
         const char *z;
         bool good;
-    } cases[] = {{"plain ascii, long enough", true}, {"\xc3\xa9", true},         {"\xe2\x82\xac", true}, {"\xf0\x9f\x98\x80", true},
-                 {"\xc0\xaf", false},                {"\xed\xa0\x80", false},     {"\xf4\x90\x80\x80", false}, {"\xe2\x82", false},
-                 {"\x80", false},                    {"12345678\xff", false}};
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) assert_int_equal(str_utf8(str_from(cases[k].z)), cases[k].good);
+    } cases[] = {{"plain ascii, long enough", true},
+                 {"\xc3\xa9", true},
+                 {"\xe2\x82\xac", true},
+                 {"\xf0\x9f\x98\x80", true},
+                 {"\xc0\xaf", false},
+                 {"\xed\xa0\x80", false},
+                 {"\xf4\x90\x80\x80", false},
+                 {"\xe2\x82", false},
+                 {"\x80", false},
+                 {"12345678\xff", false}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        assert_int_equal(str_utf8(str_from(cases[k].z)), cases[k].good);
     assert_int_equal(str_utf8_len(STR("a\xc3\xa9\xff")), 3);
 }
 
@@ -115,7 +123,11 @@ static void test_money(void **state) {
     static const struct {
         int64_t nano;
         const char *text;
-    } cases[] = {{0, "0.0"}, {12345, "0.000012345"}, {-1500000000, "-1.5"}, {1000000000, "1.0"}, {INT64_MAX, "9223372036.854775807"}};
+    } cases[] = {{0, "0.0"},
+                 {12345, "0.000012345"},
+                 {-1500000000, "-1.5"},
+                 {1000000000, "1.0"},
+                 {INT64_MAX, "9223372036.854775807"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         char out[32];
         assert_true(str_eqz(str_make(out, fmt_nano(out, cases[k].nano)), cases[k].text));
@@ -124,9 +136,9 @@ static void test_money(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_str_numbers), cmocka_unit_test(test_str_utf8), cmocka_unit_test(test_str_cut),
-        cmocka_unit_test(test_str_distance), cmocka_unit_test(test_hash),    cmocka_unit_test(test_uuid),
-        cmocka_unit_test(test_arena),       cmocka_unit_test(test_buf),      cmocka_unit_test(test_money),
+        cmocka_unit_test(test_str_numbers),  cmocka_unit_test(test_str_utf8), cmocka_unit_test(test_str_cut),
+        cmocka_unit_test(test_str_distance), cmocka_unit_test(test_hash),     cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_arena),        cmocka_unit_test(test_buf),      cmocka_unit_test(test_money),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
