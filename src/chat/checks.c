@@ -85,12 +85,23 @@ static void read_answer(struct reading *r, jval root) {
     }
 }
 
+/* A refusal stands in a member of its own, as a string, in both APIs. */
+static bool refused(str body) {
+    static const str key = STR_INIT("\"refusal\":");
+    for (ptrdiff_t at; (at = str_find(body, key)) >= 0;) {
+        body = str_skip(body, (size_t)at + key.n);
+        jval v = json_value_at(body.p, body.p + body.n);
+        if (v.type == J_STRING && v.raw.n) return true;
+    }
+    return false;
+}
+
 struct verdict checks_answer(const struct wants *w, const struct answer *a, str body, bool broken,
                              arena *scratch) {
     struct reading r = {.w = w, .a = scratch, .text = -1, .calls = -1};
     if (broken || a->error) return (struct verdict){0, "broken"};
     if (a->finish == FINISH_LENGTH) return (struct verdict){0, "cut_by_length"};
-    if (a->finish == FINISH_FILTER) return (struct verdict){0, "refused"};
+    if (a->finish == FINISH_FILTER || (body.n && refused(body))) return (struct verdict){0, "refused"};
     if (!a->content && !a->tools) return (struct verdict){0, "empty"};
     if (body.n && (w->json || (w->tools.n && a->tools))) read_answer(&r, parse(body));
     if (r.calls == 0) return (struct verdict){0, "tool_arguments"};

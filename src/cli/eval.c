@@ -147,13 +147,17 @@ static struct result measure(const struct sample *s, double ratio) {
     return r;
 }
 
+/* clang-format off: it never comes to rest here */
 #define RESULT_FIELDS(X)                                                                                          \
     X("apgr", r->m.apgr)                                                                                          \
     X("apgr_lo", r->lo)                                                                                           \
-    X("apgr_hi", r->hi) X("random", r->random) X("length", r->length) X("oracle", r->oracle)                      \
-        X("cpt50", r->m.cpt50) X("cpt80", r->m.cpt80) X("saved95", r->m.saved95) X("saved98", r->m.saved98)       \
-            X("saved99", r->m.saved99) X("quality25", r->m.quality25) X("quality50", r->m.quality50)              \
-                X("light", r->m.weak) X("frontier", r->m.strong) X("calibration_error", r->calibration)
+    X("apgr_hi", r->hi)                                                                                           \
+    X("random", r->random)                                                                                        \
+    X("length", r->length) X("oracle", r->oracle) X("cpt50", r->m.cpt50) X("cpt80", r->m.cpt80)                   \
+        X("saved95", r->m.saved95) X("saved98", r->m.saved98) X("saved99", r->m.saved99)                          \
+            X("quality25", r->m.quality25) X("quality50", r->m.quality50) X("light", r->m.weak)                   \
+                X("frontier", r->m.strong) X("calibration_error", r->calibration)
+/* clang-format on */
 
 static void print_json(jw *w, str set, const struct sample *s, const struct result *r) {
     jw_key_str(w, set);

@@ -111,6 +111,11 @@ static bool read_request(str body, arena *a, struct facts *f, struct prompt *p, 
     if (json && json_root(&scan, body).type == J_OBJECT &&
         (json_find(&scan, body, STR("messages")).type || json_find(&scan, body, STR("input")).type ||
          json_find(&scan, body, STR("prompt")).type)) {
+        struct openai_request request;
+        str param = STR_NONE;
+        err e;
+        if (!openai_request_read(&request, &scan, body, false, &param, &e))
+            return cli_fail(&command_route, "%s", e.msg), false;
         openai_facts(&scan, body, f, p);
         *metadata = json_find(&scan, body, STR("metadata"));
         jval model = json_find(&scan, body, STR("model"));

@@ -202,6 +202,9 @@ class RouteCommand(unittest.TestCase):
             code, _, err = run_dray("route", "--json", stdin=b'{"model":"auto","messages":5}', cwd=d)
             self.assertEqual(code, 1)
             self.assertTrue(err)
+            code, _, err = run_dray("route", "--json", stdin=b'{"model":"auto","messages":', cwd=d)
+            self.assertEqual(code, 1)
+            self.assertTrue(err)
 
 
 if __name__ == "__main__":
