@@ -30,7 +30,7 @@ struct token {
 };
 
 /* What was counted in the bytes that were read (head and tail): first by single characters, then shapes. */
-/* clang-format off: it never comes to rest here */
+/* clang-format off */
 #define TEXT_COUNTS(X)                                                                                            \
     X(other)                                                                                                      \
     X(questions)                                                                                                  \

@@ -147,7 +147,7 @@ static struct result measure(const struct sample *s, double ratio) {
     return r;
 }
 
-/* clang-format off: it never comes to rest here */
+/* clang-format off */
 #define RESULT_FIELDS(X)                                                                                          \
     X("apgr", r->m.apgr)                                                                                          \
     X("apgr_lo", r->lo)                                                                                           \
