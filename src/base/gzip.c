@@ -100,8 +100,13 @@ static bool zlib_step(struct decoder *d, str *in, size_t *n, err *e) {
     return fail(e, "the compressed data is damaged or not gzip");
 }
 
+/* Whether a frame of RFC 8878 may begin so: Zstandard, or skippable. The library would also read the formats of
+ * before 2016, whose decoders are no match for hostile bytes (their verdict depends on how these are split). */
+static bool zstd_frame(unsigned char first) { return first == 0x28 || (first & 0xf0) == 0x50; }
+
 static bool zstd_step(struct decoder *d, str *in, size_t *n, err *e) {
     if (!in->n && !d->open) return true;
+    if (!d->open && !zstd_frame((unsigned char)in->p[0])) return fail(e, "the compressed data is not zstd");
     if (!d->zstd) {
         d->zstd = ZSTD_createDStream();
         if (!d->zstd) return fail(e, "zstd: no memory");
