@@ -144,8 +144,8 @@ struct provider_kind {
     const char *base_env; /* "OPENAI_BASE_URL"; NULL: none */
     const char *light, *mid, *frontier; /* usual models: default tiers; NULL: none known */
     const char *embed;                  /* usual embedding model or NULL */
-    uint8_t dialect;                    /* enum dialect that dray speaks to it */
-    uint8_t native;                     /* enum dialect of its own API */
+    uint8_t dialect;                    /* enum dialect of its surfaces other than conversations */
+    uint8_t native;                     /* enum dialect of its own API: conversations are held in it */
     uint8_t auth;                       /* enum auth_style */
     bool stream_options; /* needs and accepts stream_options.include_usage; false: refuses it, or sends usage
                             unasked */

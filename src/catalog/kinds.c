@@ -9,8 +9,8 @@
  * field (422 extra_forbidden). Where it is not known whether usage comes unasked, but known that the field is
  * accepted (xAI, Z.ai, Gemini's compatible endpoint), it is true: usage lost is worse than a chunk to take out.
  *
- * Anthropic and Gemini are spoken to through their OpenAI-compatible endpoints for now; `native` is what
- * they speak themselves. */
+ * `native` is what a provider speaks itself: conversations are translated to that (gateway/dialect.c), since
+ * compatible endpoints lose features. `dialect` is what its other surfaces (embeddings) are asked in. */
 #include "catalog/catalog.h"
 
 #define O DIALECT_OPENAI

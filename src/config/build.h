@@ -12,7 +12,7 @@ struct top {
     const ynode *listen, *keys, *admin_key, *providers, *models, *tiers, *policy, *labels, *baseline, *ledger,
         *spool;
     const ynode *prices, *timeout, *limits, *keep, *ca_file, *include;
-    unsigned mode, reroute, stream_usage, on_full, on_disconnect, log_level;
+    unsigned mode, reroute, stream_usage, on_full, on_disconnect, log_level, translation;
     uint64_t workers;
     bool fsync;
     str gateway;

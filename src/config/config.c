@@ -175,6 +175,7 @@ static bool build_plain(struct build *b) {
     c->reroute = (uint8_t)t->reroute;
     c->on_full = (uint8_t)t->on_full;
     c->on_disconnect = (uint8_t)t->on_disconnect;
+    c->translation = (uint8_t)t->translation;
     c->log_level = (uint8_t)t->log_level;
     c->ledger_fsync = t->fsync;
     c->gateway = t->gateway.n ? t->gateway : host_name(b->a);

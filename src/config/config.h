@@ -144,6 +144,7 @@ struct config {
     uint8_t reroute;       /* default for names */
     uint8_t on_full;       /* enum on_full */
     uint8_t on_disconnect; /* enum on_disconnect */
+    uint8_t translation;   /* enum chat_translation */
     str ledger_path;       /* SQLite file */
     str spool_dir;
     bool ledger_fsync;

@@ -37,6 +37,7 @@ static const char *const modes[] = {"route", "observe", NULL};
 static const char *const reroutes[] = {"auto-only", "always", "never", NULL};
 static const char *const stream_usages[] = {"inject", "observe", NULL};
 static const char *const fulls[] = {"serve", "refuse", NULL};
+static const char *const translations[] = {"strict", "warn", "drop", NULL};
 static const char *const disconnects[] = {"cancel", "finish", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
@@ -112,6 +113,12 @@ static const struct option top_options[] = {
      "the "
      "ledger.",
      disconnects, 0, 0},
+    {"translation", T_WORD, AT(top, translation), "strict, warn or drop", "strict",
+     "What happens to a request with something that the provider's dialect has no place for: `strict` refuses it "
+     "with a 400 that names the parameter, or goes to the next target where one can; `warn` and `drop` leave it "
+     "out, and `warn` writes a line to the log. What is left out stands in `x-dray-dropped` and in the ledger. "
+     "What cannot change the answer's meaning is never refused.",
+     translations, 0, 0},
     {"limits", T_NODE, AT(top, limits), "map (below)", "see below", "Bounds on what clients may do.", NULL, 0, 0},
     {"workers", T_U64, AT(top, workers), "number", "one per core, at most 4", "Threads that serve calls.", NULL, 1,
      256},
@@ -130,7 +137,6 @@ static const struct option top_options[] = {
     LATER("proxy"),
     LATER("cors"),
     LATER("shared"),
-    LATER("translation"),
     END};
 
 static const struct option provider_options[] = {

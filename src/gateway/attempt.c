@@ -34,12 +34,14 @@ static bool wanted(const struct provider *p, str name) {
 static void add_auth(struct call *c, struct provider_pool *pool, buf *b) {
     const struct provider *p = c->attempt.provider;
     unsigned k = pool->auth_next;
-    buf_str(b, pool->auth[k].block);
+    bool native = dialect_is_native(c);
+    buf_str(b, native ? pool->auth[k].native : pool->auth[k].block);
     if (pool->auth_count > 1) pool->auth_next = (uint16_t)((k + 1) % pool->auth_count);
-    str key = p->key_from_client ? c->r->credential : k < p->key_count ? p->key[k] : STR_NONE;
-    dialect_headers(c, key, b);
+    dialect_headers(c, b);
     if (!p->key_from_client || !c->r->credential.n) return;
-    switch (p->auth) {
+    enum auth_style style = native ? dialect_auth(p, c->r->credential) : (enum auth_style)p->auth;
+    if (c->r->bearer && !c->attempt.translated) style = AUTH_BEARER; /* as its SDK sends it */
+    switch (style) {
     case AUTH_API_KEY: add_header(b, STR("api-key"), c->r->credential); break;
     case AUTH_X_API_KEY: add_header(b, STR("x-api-key"), c->r->credential); break;
     case AUTH_GOOG: add_header(b, STR("x-goog-api-key"), c->r->credential); break;
@@ -68,7 +70,8 @@ static str build_head(struct call *c, struct provider_pool *pool, uint64_t body_
     add_header(b, STR("content-type"), r->content_type.n ? r->content_type : STR("application/json"));
     buf_strz(b, "accept-encoding: identity\r\n");
     for (unsigned i = 0; i < r->kept_count; i++)
-        if (wanted(p, r->kept[i].name)) add_header(b, r->kept[i].name, r->kept[i].value);
+        if (wanted(p, r->kept[i].name) && dialect_keeps_header(c, r->kept[i].name))
+            add_header(b, r->kept[i].name, r->kept[i].value);
     buf_strz(b, "content-length: ");
     buf_u64(b, body_len);
     buf_strz(b, "\r\n\r\n");
@@ -233,11 +236,15 @@ static void attempt_failed(struct call *c, enum fault f, const char *detail) {
         call_tick(c);
         return;
     }
-    if (f == FAULT_UNSUPPORTED)
-        call_fail(c, f, STR("model"), STR_FMT ": %s.", STR_ARG(c->attempt.target.name), detail);
+    call_fail(c, f, STR_NONE, "The provider " STR_FMT " did not answer: %s.", STR_ARG(c->attempt.provider->name),
+              detail);
+}
+
+void attempt_unsupported(struct call *c, str param, const char *why) {
+    if (more_targets(c))
+        attempt_failed(c, FAULT_UNSUPPORTED, why);
     else
-        call_fail(c, f, STR_NONE, "The provider " STR_FMT " did not answer: %s.",
-                  STR_ARG(c->attempt.provider->name), detail);
+        call_fail(c, FAULT_UNSUPPORTED, param, "%s", why);
 }
 
 /* ---- the provider's events ---- */

@@ -175,6 +175,7 @@ static str credential(const struct http_head *h) {
 static bool admit_key(struct call *c, const struct http_head *h) {
     str cred = credential(h);
     if (cred.p) c->r->credential = arena_str(&c->r->a, cred);
+    c->r->bearer = http_get(h, HTTP_AUTHORIZATION).p != NULL;
     if (!c->config->key_count) return true;
     const struct client_key *k = cred.p ? config_key(c->config, cred) : NULL;
     if (!k) {

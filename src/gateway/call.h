@@ -41,8 +41,8 @@ struct call_request {
     str path_model;           /* the Azure client names it in the path */
     struct chat_request chat; /* the middle model, where it is needed */
     bool has_chat;
-    bool goog_key; /* the client sent its credential as Gemini's do */
-    buf up;        /* the body as translated for the attempt */
+    bool goog_key, bearer; /* how the client sent its credential: as Gemini's do; as Bearer */
+    buf up;                /* the body as translated for the attempt */
     struct openai_request q;
     struct facts facts;
     bool facts_done;
@@ -130,6 +130,8 @@ void call_over(struct call *c);
 
 /* attempt.c */
 void attempt_start(struct call *c, uint16_t i);
+/* The target cannot do what is asked (translation: strict): the next one, or a 400 that names `param`. */
+void attempt_unsupported(struct call *c, str param, const char *why);
 /* Ends the try under way without an answer (client gone, time over). */
 void attempt_stop(struct call *c);
 void call_timer(struct timer *t);

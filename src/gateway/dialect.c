@@ -1,9 +1,11 @@
 /* dialect: see dialect.h. */
 #include "gateway/dialect.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 
-enum { TRANSLATED_MAX = 64 << 20, SCRATCH_FIRST = 4096, SCRATCH_MAX = 64 << 20 };
+enum { TRANSLATED_MAX = 64 << 20, SCRATCH_FIRST = 4096, SCRATCH_MAX = 64 << 20, DROPPED_MAX = 8192 };
 
 static bool has_dialect(const struct surface *s) { return s && s->chat >= 0; }
 bool dialect_is_foreign(const struct surface *s) {
@@ -25,21 +27,41 @@ bool dialect_read(struct call *c) {
     return false;
 }
 
+/* A provider is spoken to in its own dialect: its compatible endpoint, where it has one, knows less. */
 static int spoken_to(const struct call *c, const struct provider *p) {
     int client = c->surface->chat;
-    if (client == CHAT_RESPONSES) return p->kind->responses ? CHAT_RESPONSES : CHAT_OPENAI;
-    if (client == CHAT_ANTHROPIC && p->kind->native == DIALECT_ANTHROPIC) return CHAT_ANTHROPIC;
-    if (client == CHAT_GEMINI && p->kind->native == DIALECT_GEMINI) return CHAT_GEMINI;
-    return CHAT_OPENAI;
+    switch (p->kind->native) {
+    case DIALECT_ANTHROPIC: return CHAT_ANTHROPIC;
+    case DIALECT_GEMINI: return CHAT_GEMINI;
+    default: return client == CHAT_RESPONSES && p->kind->responses ? CHAT_RESPONSES : CHAT_OPENAI;
+    }
 }
 
 void dialect_choose(struct call *c) {
     struct attempt *t = &c->attempt;
     t->speaks = -1;
     t->translated = false;
+    c->dropped = STR_NONE;
     if (!has_dialect(c->surface)) return;
     t->speaks = (int8_t)spoken_to(c, t->provider);
     t->translated = t->speaks != c->surface->chat;
+}
+
+/* Field by field what this target cannot carry: for the client's head, the ledger and, on `warn`, the log. */
+static void account(struct call *c, struct chat_account *lost) {
+    buf list;
+    if (c->attempt.speaks != CHAT_ANTHROPIC)
+        for (unsigned i = 0; i < c->r->kept_count; i++)
+            if (str_eqz(c->r->kept[i].name, "anthropic-beta")) chat_lose(lost, false, "anthropic-beta");
+    buf_init(&list, DROPPED_MAX);
+    chat_lost_list(lost, &list);
+    c->dropped = arena_str(&c->a, buf_view(&list));
+    buf_free(&list);
+    if (!c->dropped.n || c->config->translation != TRANSLATION_WARN || !chat_lost_meaning(lost).n) return;
+    char id[37];
+    uuid_format(id, c->id);
+    log_event(LOG_WARN, "translation_dropped", log_s("call", str_make(id, 36)),
+              log_s("target", c->attempt.target.name), log_s("fields", c->dropped));
 }
 
 bool dialect_write(struct call *c) {
@@ -54,16 +76,13 @@ bool dialect_write(struct call *c) {
     if (!dialect_read(c)) return false;
     r->chat.input_estimate = r->facts.input_tokens;
     buf_init(&r->up, TRANSLATED_MAX);
-    if (!chat_request_write(&r->chat, &to, TRANSLATION_STRICT, &lost, &r->up, &param, &e)) {
-        call_fail(c, FAULT_UNSUPPORTED, param, "%s", e.msg);
-        return false;
+    if (chat_request_write(&r->chat, &to, (enum chat_translation)c->config->translation, &lost, &r->up, &param,
+                           &e)) {
+        account(c, &lost);
+        return true;
     }
-    buf list;
-    buf_init(&list, 8192);
-    chat_lost_list(&lost, &list);
-    c->dropped = arena_str(&c->a, buf_view(&list));
-    buf_free(&list);
-    return true;
+    attempt_unsupported(c, param, e.msg);
+    return false;
 }
 
 void dialect_path(const struct call *c, buf *out) {
@@ -93,12 +112,30 @@ void dialect_path(const struct call *c, buf *out) {
     }
 }
 
-void dialect_headers(const struct call *c, str key, buf *out) {
-    if (c->attempt.speaks == CHAT_GEMINI && key.n)
-        buf_printf(out, "x-goog-api-key: " STR_FMT "\r\n", STR_ARG(key));
+enum auth_style dialect_auth(const struct provider *p, str key) {
+    /* A subscription's token is no API key: Anthropic takes it as Bearer only. */
+    if (p->kind->native == DIALECT_ANTHROPIC)
+        return str_starts(key, STR("sk-ant-oat")) ? AUTH_BEARER : AUTH_X_API_KEY;
+    if (p->kind->native == DIALECT_GEMINI) return AUTH_GOOG;
+    return (enum auth_style)p->auth;
+}
+
+bool dialect_is_native(const struct call *c) {
+    return c->attempt.speaks == CHAT_ANTHROPIC || c->attempt.speaks == CHAT_GEMINI;
+}
+
+bool dialect_keeps_header(const struct call *c, str name) {
+    if (!c->attempt.translated) return true;
+    if (str_starts(name, STR("openai-")))
+        return c->attempt.speaks == CHAT_OPENAI || c->attempt.speaks == CHAT_RESPONSES;
+    if (str_starts(name, STR("anthropic-"))) return c->attempt.speaks == CHAT_ANTHROPIC;
+    if (str_starts(name, STR("x-goog-"))) return c->attempt.speaks == CHAT_GEMINI;
+    return true;
+}
+
+void dialect_headers(const struct call *c, buf *out) {
     if (c->attempt.speaks != CHAT_ANTHROPIC) return;
-    if (key.n) buf_printf(out, "x-api-key: " STR_FMT "\r\n", STR_ARG(key));
-    for (unsigned i = 0; i < c->r->kept_count; i++)
+    for (unsigned i = 0; i < c->r->kept_count && !c->attempt.translated; i++)
         if (str_eqz(c->r->kept[i].name, "anthropic-version")) return;
     buf_strz(out, "anthropic-version: 2023-06-01\r\n");
 }

@@ -15,8 +15,14 @@ void dialect_choose(struct call *c);
 bool dialect_write(struct call *c);
 /* Path of the attempt's request behind the provider's base, with its query. */
 void dialect_path(const struct call *c, buf *out);
+/* How the kind's own dialect wants this credential. */
+enum auth_style dialect_auth(const struct provider *p, str key);
+/* Whether the attempt speaks a dialect that has its own way to show the credential. */
+bool dialect_is_native(const struct call *c);
+/* Whether a header of the client's is for the dialect that the attempt speaks. */
+bool dialect_keeps_header(const struct call *c, str name);
 /* Headers that the provider's dialect needs beyond the credential. */
-void dialect_headers(const struct call *c, str key, buf *out);
+void dialect_headers(const struct call *c, buf *out);
 
 /* The provider's answer. Begin: before its first event. Event: bytes for the client (or none) to `out`. End: what
  * completes the stream, or, with `why`, its error event. */

@@ -24,7 +24,7 @@
     X(UNKNOWN_PATH, "unknown_path", 404, "invalid_request_error", 0)                                              \
     X(UNKNOWN_MODEL, "model_not_found", 404, "invalid_request_error", 0)                                          \
     X(BAD_METHOD, "bad_method", 405, "invalid_request_error", 0)                                                  \
-    X(UNSUPPORTED, "unsupported", 400, "invalid_request_error", 0)                                                \
+    X(UNSUPPORTED, "unsupported", 400, "invalid_request_error", 1)                                                \
     X(COST_LIMIT, "cost_limit", 400, "invalid_request_error", 0)                                                  \
     X(CLIENT_GONE, "client_gone", 499, "", 0)                                                                     \
     /* the provider's */                                                                                          \

@@ -2,6 +2,7 @@
 #include "gateway/worker.h"
 
 #include "gateway/call.h"
+#include "gateway/dialect.h"
 #include "gateway/gateway.h"
 #include "gateway/queries.h"
 
@@ -24,12 +25,12 @@ static void add_line(buf *b, str name, str value) {
 }
 
 /* The fixed part of every request to a provider with one of its keys. */
-static str auth_block(const struct provider *p, str key, arena *a) {
+static str auth_block(const struct provider *p, str key, enum auth_style style, arena *a) {
     buf b;
     buf_init(&b, 64 * 1024);
     add_line(&b, STR("host"), p->host_header);
     if (key.n) {
-        switch (p->auth) {
+        switch (style) {
         case AUTH_BEARER:
             buf_strz(&b, "authorization: Bearer ");
             buf_str(&b, key);
@@ -48,6 +49,11 @@ static str auth_block(const struct provider *p, str key, arena *a) {
     return s;
 }
 
+static void open_auth(struct provider_auth *auth, const struct provider *p, str key, arena *a) {
+    auth->block = auth_block(p, key, (enum auth_style)p->auth, a);
+    auth->native = auth_block(p, key, dialect_auth(p, key), a);
+}
+
 static void open_pool(struct worker *w, struct provider_pool *pool, const struct provider *p, arena *a) {
     struct origin o = {.host = p->host, .port = p->port, .tls = p->tls, .ca_file = p->ca_file};
     o.name = resolver_name(gateway_resolver(w->gateway), p->host, p->port);
@@ -57,7 +63,7 @@ static void open_pool(struct worker *w, struct provider_pool *pool, const struct
     pool->auth_count = p->key_count ? p->key_count : 1;
     pool->auth = arena_array(a, struct provider_auth, pool->auth_count);
     for (unsigned k = 0; k < pool->auth_count; k++)
-        pool->auth[k].block = auth_block(p, p->key_count ? p->key[k] : STR_NONE, a);
+        open_auth(&pool->auth[k], p, p->key_count ? p->key[k] : STR_NONE, a);
 }
 
 /* Takes over one pin of `c`. */
@@ -76,13 +82,17 @@ struct pools *pools_pin(struct pools *p) {
     return p;
 }
 
+static void wipe(str s) { explicit_bzero((char *)(uintptr_t)s.p, s.n); }
+
 void pools_unpin(struct pools *p) {
     if (--p->refs) return;
     for (unsigned i = 0; i < p->provider_count; i++) {
         struct provider_pool *pool = &p->provider[i];
         if (pool->upstream) upstream_release(pool->upstream);
-        for (unsigned k = 0; k < pool->auth_count; k++)
-            explicit_bzero((char *)(uintptr_t)pool->auth[k].block.p, pool->auth[k].block.n);
+        for (unsigned k = 0; k < pool->auth_count; k++) {
+            wipe(pool->auth[k].block);
+            wipe(pool->auth[k].native);
+        }
     }
     arena_free(&p->a);
     config_unpin(p->config);

@@ -26,8 +26,9 @@ struct pools {
         struct upstream *upstream; /* NULL: could not be set up (`error` says why) */
         err error;
         struct provider_auth {
-            str block; /* "host: …\r\nauthorization: …\r\n" and the provider's own headers */
-        } * auth;      /* per key; one without credentials when the client's is used */
+            str block;  /* "host: …\r\nauthorization: …\r\n" and the provider's own headers */
+            str native; /* the same with the credential as the kind's own dialect wants it */
+        } * auth;       /* per key; one without credentials when the client's is used */
         uint16_t auth_count, auth_next;
     } provider[];
 };

@@ -79,19 +79,20 @@ def gemini_provider(x):
     x.end()
 
 
-def also_openai(native):
-    """Anthropic and Google have an OpenAI-compatible endpoint beside their own; dray may use either."""
-    return lambda x: openai_provider(x) if x.request.path.endswith("/chat/completions") else native(x)
+def three(handlers=None):
+    """An upstream per dialect, and the providers' lines of the configuration."""
+    ups = {k: Upstream(h) for k, h in (handlers or {"openai": openai_provider, "anthropic": anthropic_provider, "gemini": gemini_provider}).items()}
+    base = {"openai": "/v1", "anthropic": "/v1", "gemini": "/v1beta"}
+    lines = "".join(f"  p-{k}: {{kind: {k}, base_url: \"http://127.0.0.1:{u.port}{base[k]}\", api_key: sk-{k}}}\n" for k, u in ups.items())
+    return ups, "workers: 1\nproviders:\n" + lines
 
 
 class Dialects(unittest.TestCase):
     def test_sdks(self):
         if not os.path.isdir(f"{CLIENTS}/node_modules/@google/genai") or not node():
             self.skipTest("the SDKs are not installed: script/bootstrap")
-        ups = {"openai": Upstream(openai_provider), "anthropic": Upstream(also_openai(anthropic_provider)), "gemini": Upstream(also_openai(gemini_provider))}
-        base = {"openai": "/v1", "anthropic": "/v1", "gemini": "/v1beta"}
-        lines = "".join(f"  p-{k}: {{kind: {k}, base_url: \"http://127.0.0.1:{u.port}{base[k]}\", api_key: sk-{k}}}\n" for k, u in ups.items())
-        with Dray("workers: 1\nproviders:\n" + lines) as dray:
+        ups, config = three()
+        with Dray(config) as dray:
             p = subprocess.run([node(), "drive-dialects.mjs", f"http://127.0.0.1:{dray.port}"], cwd=CLIENTS, env=clean_env(),
                                capture_output=True, text=True, timeout=300)
             found = re.findall(r"^(not ok|ok) - (.*(?:\n    .*)*)", p.stdout, re.M)
@@ -104,9 +105,119 @@ class Dialects(unittest.TestCase):
             self.assertEqual(len(rows), 36)
         for kind, u in ups.items():
             for r in u.requests:
-                said = [r.get(h) for h in ("authorization", "x-api-key", "x-goog-api-key") if r.get(h)]
-                self.assertTrue(said and all(f"sk-{kind}" in s for s in said), f"credentials to {kind}: {said}")
+                self.assertEqual([h for h in ("authorization", "x-api-key", "x-goog-api-key") if r.get(h)], [HOW[kind][0]])
+                self.assertIn(f"sk-{kind}", r.get(HOW[kind][0]))
+                self.assertRegex(r.path, HOW[kind][1])
             u.close()
+
+
+# How each provider is spoken to natively: the header of the credential, the path.
+HOW = {"openai": ("authorization", r"^/v1/(chat/completions|responses)$"), "anthropic": ("x-api-key", r"^/v1/messages(\?.*)?$"),
+       "gemini": ("x-goog-api-key", r"^/v1beta/models/m:(generateContent|streamGenerateContent\?alt=sse)$")}
+
+ASK = {
+    "openai": ("/v1/chat/completions", lambda model, **more: {"model": model, "messages": [{"role": "user", "content": "Hi."}], **more}),
+    "responses": ("/v1/responses", lambda model, **more: {"model": model, "input": "Hi.", **more}),
+    "anthropic": ("/v1/messages", lambda model, **more: {"model": model, "max_tokens": 64, "messages": [{"role": "user", "content": "Hi."}], **more}),
+    "gemini": ("/v1beta/models/{}:generateContent", lambda model, **more: {"contents": [{"role": "user", "parts": [{"text": "Hi."}]}], **more}),
+}
+
+
+def ask(dray, client, model, headers=(), **more):
+    path, body = ASK[client]
+    return dray.call(body(model, **more), path.format(model.replace("/", "%2F")), headers)
+
+
+class Native(unittest.TestCase):
+    """Every client reaches a provider by the provider's own API."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ups, config = three()
+        cls.dray = Dray(config + "  mine: {kind: anthropic, base_url: \"http://127.0.0.1:" + str(cls.ups["anthropic"].port) + "/v1\", api_key: client}\n")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.dray.stop()
+        for u in cls.ups.values():
+            u.close()
+
+    def test_paths_and_credentials(self):
+        for client in ASK:
+            for kind, (header, path) in HOW.items():
+                with self.subTest(f"{client} client, {kind} provider"):
+                    m = ask(self.dray, client, f"p-{kind}/m", {"openai-organization": "org-1", "anthropic-beta": "b-1", "x-goog-user-project": "p"})
+                    self.assertEqual(m.status, 200, m.body)
+                    up = self.ups[kind].last()
+                    self.assertRegex(up.path, path)
+                    self.assertEqual(up.get(header), ("Bearer " if header == "authorization" else "") + f"sk-{kind}")
+                    self.assertEqual(up.get("anthropic-version") is not None, kind == "anthropic")
+                    if client != kind and not (client == "responses" and kind == "openai"):
+                        foreign = [h for h in ("openai-organization", "anthropic-beta", "x-goog-user-project") if up.get(h)]
+                        own = {"openai": "openai-organization", "anthropic": "anthropic-beta", "gemini": "x-goog-user-project"}[kind]
+                        self.assertEqual(foreign, [own])
+
+    def test_a_header_that_cannot_go_up_is_listed(self):
+        m = ask(self.dray, "anthropic", "p-openai/m", {"anthropic-beta": "context-1m"})
+        self.assertIn("anthropic-beta", m.get("x-dray-dropped"))
+
+    def test_the_clients_own_credential(self):
+        for client, sent, want in (("anthropic", {"x-api-key": "sk-ant-api-1"}, ("x-api-key", "sk-ant-api-1")),
+                                   ("anthropic", {"authorization": "Bearer sk-ant-api-1"}, ("authorization", "Bearer sk-ant-api-1")),
+                                   ("openai", {"authorization": "Bearer sk-ant-api-1"}, ("x-api-key", "sk-ant-api-1")),
+                                   ("openai", {"authorization": "Bearer sk-ant-oat-1"}, ("authorization", "Bearer sk-ant-oat-1"))):
+            with self.subTest(f"{client} {sent}"):
+                self.assertEqual(ask(self.dray, client, "mine/m", sent).status, 200)
+                up = self.ups["anthropic"].last()
+                self.assertEqual([(h, up.get(h)) for h in ("authorization", "x-api-key") if up.get(h)], [want])
+
+
+class Translation(unittest.TestCase):
+    """translation: strict | warn | drop, and the account of what was left out."""
+
+    def with_mode(self, line, check):
+        ups, config = three()
+        try:
+            with Dray(line + config + "tiers:\n  light: {targets: [p-anthropic/m, p-openai/m], balance: priority}\n") as dray:
+                check(dray, ups)
+                return dray.log()
+        finally:
+            for u in ups.values():
+                u.close()
+
+    def test_strict_refuses_what_changes_the_answer(self):
+        def check(dray, ups):
+            m = ask(dray, "openai", "p-anthropic/m", frequency_penalty=1.5)
+            self.assertEqual(m.status, 400)
+            error = m.json()["error"]
+            self.assertEqual((error["param"], error["code"]), ("frequency_penalty", "unsupported"))
+            self.assertEqual(m.get("x-should-retry"), "false")
+            self.assertEqual(ups["anthropic"].requests, [])
+            m = ask(dray, "openai", "p-anthropic/m", store=True, metadata={"team": "x"}, user="u", service_tier="auto")
+            self.assertEqual(m.status, 200, m.body)
+            self.assertLessEqual({"store", "metadata"}, set(m.get("x-dray-dropped").split(", ")))
+            self.assertEqual(dray.row(m)["dropped"], m.get("x-dray-dropped"))
+        self.with_mode("", check)
+
+    def test_strict_goes_to_a_target_that_can(self):
+        def check(dray, ups):
+            m = ask(dray, "openai", "auto:light", frequency_penalty=1.5)
+            self.assertEqual((m.status, m.get("x-dray-model")), (200, "p-openai/m"), m.body)
+            self.assertEqual(ups["anthropic"].requests, [])
+            self.assertEqual([(a["status"], a["error"]) for a in dray.attempts(m)], [(None, "unsupported"), (200, None)])
+        self.with_mode("", check)
+
+    def test_warn_and_drop_list_it(self):
+        for mode in ("warn", "drop"):
+            def check(dray, ups):
+                m = ask(dray, "openai", "p-anthropic/m", frequency_penalty=1.5, seed=4, store=True)
+                self.assertEqual(m.status, 200, m.body)
+                self.assertEqual(set(m.get("x-dray-dropped").split(", ")), {"frequency_penalty", "seed", "store"})
+                self.assertEqual(dray.row(m)["dropped"], m.get("x-dray-dropped"))
+                self.assertNotIn("frequency_penalty", ups["anthropic"].last().json())
+            log = self.with_mode(f"translation: {mode}\n", check)
+            with self.subTest(mode):
+                self.assertEqual("translation_dropped" in log, mode == "warn")
 
 
 if __name__ == "__main__":

