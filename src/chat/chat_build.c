@@ -1,4 +1,5 @@
 /* chat_build: the bricks that readers and writers of all dialects share. */
+#include "base/base64.h"
 #include "chat/chat_int.h"
 
 #include "base/hash.h"
@@ -223,27 +224,9 @@ void chat_media_url(struct chat_part *p, jtext url) {
     p->data = (jtext){str_skip(s, (size_t)at + comma.n)};
 }
 
-/* Base64, standard or url-safe; what isn't of the alphabet is skipped. */
-static str base64_decode(arena *a, str in) {
-    unsigned char *out = arena_alloc(a, in.n / 4 * 3 + 3);
-    size_t n = 0;
-    uint32_t bits = 0, have = 0;
-    for (size_t i = 0; i < in.n; i++) {
-        char c = in.p[i];
-        int v = c >= 'A' && c <= 'Z'   ? c - 'A'
-                : c >= 'a' && c <= 'z' ? c - 'a' + 26
-                : c >= '0' && c <= '9' ? c - '0' + 52
-                : c == '+' || c == '-' ? 62
-                : c == '/' || c == '_' ? 63
-                                       : -1;
-        if (v < 0) continue;
-        bits = bits << 6 | (uint32_t)v;
-        have += 6;
-        if (have < 8) continue;
-        have -= 8;
-        out[n++] = (unsigned char)(bits >> have);
-    }
-    return str_make((const char *)out, n);
+static str decoded(arena *a, str in) {
+    char *out = arena_alloc(a, BASE64_ROOM(in.n));
+    return str_make(out, base64_decode(in, out));
 }
 
 void chat_plain_files(arena *a, struct chat_part *parts) {
@@ -252,7 +235,7 @@ void chat_plain_files(arena *a, struct chat_part *parts) {
         bool text = str_starts(p->mime.raw, STR("text/")) || str_eqz(p->mime.raw, "application/json");
         if (p->type != PART_FILE || !jt_has(p->data) || !text) continue;
         p->type = PART_TEXT;
-        p->text = jt_plain(a, base64_decode(a, p->data.raw));
+        p->text = jt_plain(a, decoded(a, p->data.raw));
         p->data = JT_NONE;
     }
 }

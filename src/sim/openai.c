@@ -212,24 +212,13 @@ static bool read_embeddings(struct sim_call *c, err *e) {
                                  fail(e, "Missing required parameter: 'input'."));
 }
 
-static void write_base64(const void *bytes, size_t n, buf *out) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], i + 1 < n ? digits[v >> 6 & 63] : '=',
-                        i + 2 < n ? digits[v & 63] : '='};
-        buf_add(out, four, 4);
-    }
-}
-
 static void write_embedding(struct sim_call *c, str text, uint64_t index, uint32_t n, bool base64, buf *out) {
     float *v = arena_alloc(c->a, n * sizeof *v);
     sim_vector(c, text, n, v);
     sim_emit(out, "$r{\"object\":\"embedding\",\"index\":$u,\"embedding\":", index ? STR(",") : STR(""), index);
     if (base64) {
         buf_char(out, '"');
-        write_base64(v, n * sizeof *v, out); /* little-endian floats, as the API sends them */
+        base64_encode(v, n * sizeof *v, out); /* little-endian floats, as the API sends them */
         buf_char(out, '"');
     } else {
         for (uint32_t i = 0; i < n; i++) buf_printf(out, "%c%.8g", i ? ',' : '[', (double)v[i]);
