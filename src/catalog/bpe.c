@@ -184,7 +184,7 @@ static bool folder(unsigned i, char *out, size_t room) {
 }
 
 struct bpe *bpe_open(enum bpe_encoding encoding, err *e) {
-    char dir[PATH_MAX], path[PATH_MAX + 64];
+    char dir[PATH_MAX + 8], path[PATH_MAX + 64];
     for (unsigned i = 0; encoding < BPE_NONE && folder(i, dir, sizeof dir); i++) {
         snprintf(path, sizeof path, "%s/tokenizers/%s.tiktoken", dir, encodings[encoding].name);
         if (*dir && access(path, R_OK) == 0) return bpe_load(encoding, path, e);

@@ -1,5 +1,6 @@
 /* openai: chat completions, completions, embeddings, moderations, models, as OpenAI's API reference has them
  * (platform.openai.com/docs/api-reference). */
+#include "base/base64.h"
 #include "sim/answer.h"
 
 enum { DIMENSIONS = 1536, DIMENSIONS_MAX = 4096 };
