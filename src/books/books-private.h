@@ -15,7 +15,7 @@ enum {
     SLICE_CALLS = 5000,   /* ended calls in one transaction */
     SLICE_EVENTS = 40000, /* events read for one transaction */
     SEGMENTS_HELD = 4,    /* sealed segments kept for calls in flight, per writer */
-    WAL_MAX = 262144,     /* pages of log at which writing pauses: 1 GiB */
+    WAL_MAX = 262144,     /* pages of log at which writing pauses unless configured: 1 GiB */
 };
 
 /* A segment being read. */
@@ -63,7 +63,7 @@ struct books {
     ino_t inode;
     uint64_t next_check, next_orphans, next_expire, last_write;
     uint64_t old_segments; /* number of segments recovered from so far, for the log */
-    int wal_pages;
+    int wal_pages, wal_max;
 
     _Atomic uint64_t stop_at; /* clock_mono_us to stop at, 0: don't */
     _Atomic uint64_t handled, rows, known, cut, unknown, corrupt, failures, bytes, wal_bytes;
@@ -97,6 +97,9 @@ void readers_close(struct books *b);
 
 /* Recovers what dead processes left. False when the store failed. */
 bool recover(struct books *b, err *e);
+
+/* Copies a long log into the database; false when it is at its bound and a reader holds it back. */
+bool books_bound_log(struct books *b, err *e);
 
 void books_error(struct books *b, const char *event, const err *e);
 void books_fine(struct books *b);

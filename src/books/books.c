@@ -178,15 +178,28 @@ static void on_failure(struct books *b, const err *e) {
 
 /* ---- upkeep ---- */
 
+/* The log is copied into the database when it is long, or when it is quiet. All copied: the next write begins the
+ * log anew, if no reader is in it. */
 static void checkpoint(struct books *b, uint64_t now) {
     bool idle = b->wal_pages > 0 && now > b->last_write + IDLE_CHECKPOINT_US;
     if (b->wal_pages < WAL_CHECKPOINT && !idle) return;
     int left = 0;
     err e;
     if (!store_checkpoint(b->store, &left, &e)) on_failure(b, &e);
-    /* All copied: the next write begins the log anew, if no reader is in it. */
     if (left == 0 && idle) b->wal_pages = 0;
-    b->last_write = now;
+    if (idle) b->last_write = now;
+}
+
+bool books_bound_log(struct books *b, err *e) {
+    int left = 0;
+    if (b->wal_pages >= WAL_CHECKPOINT && !store_checkpoint(b->store, &left, e)) return false;
+    if (b->wal_pages <= b->wal_max) return true;
+    if (store_restart_log(b->store)) {
+        b->wal_pages = 0;
+        return true;
+    }
+    return fail(e, "a long read of the ledger holds back its log, which is at its bound of %d MB",
+                b->wal_max / (1 << 20 >> 12));
 }
 
 static void expire(struct books *b, uint64_t now) {
@@ -239,11 +252,8 @@ static uint64_t turn(struct books *b, uint64_t now, bool *drained) {
         }
         atomic_store(&b->recovering, false);
     }
-    if (b->wal_pages > WAL_MAX) {
-        fail(&e, "a long read of the ledger holds back its log, which is at its bound of 1 GiB");
+    if (b->wal_pages > b->wal_max && !books_bound_log(b, &e)) {
         books_error(b, "ledger_log_full", &e);
-        checkpoint(b, now);
-        b->wal_pages = (int)(atomic_load(&b->wal_bytes) / 4096);
         return RETRY_US;
     }
     bool all = b->queue.count > 0 || slice_read(b); /* a slice that failed is tried before more is read */
@@ -304,6 +314,7 @@ struct books *books_open(const struct books_config *c, err *e) {
     b->c = *c;
     b->path = copy(c->path);
     b->gateway = copy(c->gateway);
+    b->wal_max = c->wal_max ? (int)c->wal_max : WAL_MAX;
     pthread_mutex_init(&b->amend_lock, NULL);
     pthread_mutex_init(&b->error_lock, NULL);
     fold_init(&b->fold);

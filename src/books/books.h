@@ -27,6 +27,7 @@ struct books_config {
     bool fsync;                             /* power-loss durability, but for the last 20 ms */
     uint64_t keep_calls_us, keep_bodies_us; /* 0: for ever */
     uint32_t segment_size, segments_max;    /* 0: 8 MiB, 128 of them: the backlog's bound */
+    uint32_t wal_max;                       /* pages of the store's log at which writing pauses; 0: 1 GiB */
 };
 
 /* Opens the store and the spool, starts the books thread (named "books") and the segment helper (named

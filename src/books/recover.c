@@ -34,7 +34,7 @@ static bool write_batch(struct rescue *r, const char *segment, size_t at) {
     }
     if (!store_commit(b->store, r->e)) return false;
     queue_drop(&r->queue, &r->fold);
-    return true;
+    return books_bound_log(b, r->e);
 }
 
 static bool read_segment(struct rescue *r, struct segment *s, struct fold_place *place) {
@@ -57,7 +57,8 @@ static bool read_segment(struct rescue *r, struct segment *s, struct fold_place 
         atomic_fetch_add(&r->b->corrupt, bad);
         log_event(LOG_ERROR, "spool_corrupt", log_z("segment", s->name), log_i("gaps", (int64_t)bad));
     }
-    return good && write_batch(r, s->name, at > applied ? at : applied);
+    /* Segments that were never used need no mark. */
+    return good && (at <= applied || at == SEGMENT_HEAD || write_batch(r, s->name, at));
 }
 
 static void keep_spilled(void *ctx, struct uuid id, str events) {

@@ -33,9 +33,12 @@ static struct segment *segment_map(int fd, size_t size, err *e, const char *name
         fail(e, "can't map spool segment %s: %s", name, strerror(errno));
         return NULL;
     }
+    /* Else one fault reads ahead, by megabytes on some machines, and what was never written looks as if it were.
+     */
+    (void)madvise(p, size, MADV_RANDOM);
     struct segment *s = xcalloc(1, sizeof *s);
     s->head = p;
-    s->size = size;
+    s->size = s->mapped = size;
     snprintf(s->name, sizeof s->name, "%s", name);
     return s;
 }
@@ -90,14 +93,43 @@ void segment_sync(struct segment *s, size_t *synced) {
     *synced = committed;
 }
 
-static bool read_all(int fd, char *p, size_t n) {
-    for (size_t got = 0; got < n;) {
-        ssize_t r = read(fd, p + got, n - got);
+static bool read_range(int fd, char *base, size_t at, size_t end) {
+    while (at < end) {
+        ssize_t r = pread(fd, base + at, end - at, (off_t)at);
         if (r < 0 && errno == EINTR) continue;
         if (r <= 0) return false;
-        got += (size_t)r;
+        at += (size_t)r;
     }
     return true;
+}
+
+/* Most of a segment was allocated and never written: only what was is read, into memory that is zero
+ * otherwise. Where the file system can't tell, all is. *used: where the last written byte may lie. */
+static bool read_written(int fd, char *base, size_t size, size_t *used) {
+    *used = 0;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM); /* no reading ahead into what was never written */
+    while (*used < size) {
+        off_t from = lseek(fd, (off_t)*used, SEEK_DATA);
+        if (from < 0 && errno == ENXIO) break; /* nothing more */
+        off_t end = from < 0 ? -1 : lseek(fd, from, SEEK_HOLE);
+        if (end < 0 || (size_t)end > size) end = (off_t)size;
+        if (from < 0) from = (off_t)*used;
+        if (!read_range(fd, base, (size_t)from, (size_t)end)) return false;
+        *used = (size_t)end;
+    }
+    return true;
+}
+
+/* Where the last byte that isn't zero lies, to a block. */
+static size_t trim_zeros(const char *base, size_t n) {
+    enum { BLOCK = 4096 };
+    static const char zero[BLOCK];
+    while (n > SEGMENT_HEAD) {
+        size_t k = n % BLOCK ? n % BLOCK : BLOCK;
+        if (memcmp(base + n - k, zero, k) != 0) break;
+        n -= k;
+    }
+    return n < SEGMENT_HEAD ? SEGMENT_HEAD : n;
 }
 
 struct segment *segment_load(int dirfd, const char *name, err *e) {
@@ -111,11 +143,12 @@ struct segment *segment_load(int dirfd, const char *name, err *e) {
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < SEGMENT_HEAD) {
         fail(e, "spool segment %s is too short to be one", name);
     } else {
+        size_t used = 0;
         s = xcalloc(1, sizeof *s);
-        s->size = align8((size_t)st.st_size);
-        s->head = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        s->mapped = align8((size_t)st.st_size);
+        s->head = mmap(NULL, s->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         snprintf(s->name, sizeof s->name, "%s", name);
-        if (s->head == MAP_FAILED || !read_all(fd, (char *)s->head, (size_t)st.st_size) ||
+        if (s->head == MAP_FAILED || !read_written(fd, (char *)s->head, (size_t)st.st_size, &used) ||
             memcmp(s->head->magic, SEGMENT_MAGIC, sizeof s->head->magic) != 0 ||
             s->head->version != SEGMENT_VERSION) {
             fail(e, "spool segment %s can't be read or is not a segment of version %d", name, SEGMENT_VERSION);
@@ -124,6 +157,7 @@ struct segment *segment_load(int dirfd, const char *name, err *e) {
             s = NULL;
         } else {
             s->head->gateway[sizeof s->head->gateway - 1] = 0;
+            s->size = align8(trim_zeros((char *)s->head, used));
         }
     }
     close(fd);
@@ -132,7 +166,7 @@ struct segment *segment_load(int dirfd, const char *name, err *e) {
 
 void segment_close(struct segment *s) {
     if (!s) return;
-    if (s->head) munmap(s->head, s->size);
+    if (s->head) munmap(s->head, s->mapped);
     free(s);
 }
 

@@ -52,7 +52,8 @@ struct event_head {
 
 struct segment {
     struct segment_head *head; /* the mapping */
-    size_t size;
+    size_t size;               /* bytes that may hold events; of a loaded one, up to the last that was written */
+    size_t mapped;
     char name[SEGMENT_NAME_MAX]; /* file name within the spool folder */
     bool touched;                /* its pages were brought into memory */
     struct segment *next;        /* the writer's following one, set before this is sealed */

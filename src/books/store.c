@@ -669,6 +669,10 @@ bool store_checkpoint(struct store *st, int *left, err *e) {
     return rc == SQLITE_OK || rc == SQLITE_BUSY || fail(e, "%s", sqlite3_errmsg(st->db));
 }
 
+bool store_restart_log(struct store *st) {
+    return sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK;
+}
+
 int store_expire(struct store *st, uint64_t before_us, int limit, err *e) {
     static const char *const parts[] = {"attempt", "usage_line", "quality", "odd_id", "call"};
     char sql[160];

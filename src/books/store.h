@@ -39,9 +39,10 @@ bool store_unspill(struct store *st, struct uuid id, err *e);
 bool store_spilled(struct store *st, uint64_t instance, void (*each)(void *ctx, struct uuid id, str events),
                    void *ctx, err *e);
 
-/* Copies the log into the database file; *left: pages that a long reader holds back. Truncates the log
- * when all could be copied. */
+/* Copies the log into the database file; *left: pages that a long reader holds back. */
 bool store_checkpoint(struct store *st, int *left, err *e);
+/* Copies all of it, so that the next write begins the log anew; false when a reader holds it back. */
+bool store_restart_log(struct store *st);
 /* Deletes up to `limit` of the oldest calls that began before `before_us`; the number deleted, -1 on
  * failure. Within a transaction. Rollups stay. */
 int store_expire(struct store *st, uint64_t before_us, int limit, err *e);

@@ -98,7 +98,7 @@ class Kill(unittest.TestCase):
             for t in threads:
                 t.join()
             self.dray.start()
-        self.dray.settle(180)  # several generations of spool are read again first
+        self.dray.settle(60)  # what several generations left is read first
         self.assertEqual(wrong, [])
         rows = {}
         for r in self.dray.rows():

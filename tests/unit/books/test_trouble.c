@@ -216,6 +216,40 @@ static void test_damaged(void **state) {
     place_remove(&p);
 }
 
+/* Recovery reads what was written of a segment, not what was allocated; and nothing is cut off. */
+static void test_written_part(void **state) {
+    (void)state;
+    struct place p;
+    err e;
+    place_make(&p);
+    int dir = open(p.dir, O_RDONLY | O_DIRECTORY);
+    struct segment *s = segment_create(dir, 1, 0, 1, SEGMENT_SIZE, STR("gw-1"), &e);
+    assert_non_null(s);
+    struct uuid id = {{1}};
+    memset((char *)s->head + SEGMENT_HEAD + EVENT_HEAD, 'x', 10000);
+    size_t end = segment_commit(s, SEGMENT_HEAD, 1, 0, 0, id.b, 10000);
+    /* Behind a hole, as a power loss may leave it. */
+    size_t far = 5 << 20;
+    size_t last = segment_commit(s, far, 1, 0, 1, id.b, 0);
+    atomic_store(&s->head->committed, end);
+    struct segment *again = segment_load(dir, s->name, &e);
+    assert_non_null(again);
+    assert_true(again->size >= last && again->size <= last + 4096);
+    uint64_t bad = 0;
+    struct event_head h;
+    str payload;
+    size_t at = SEGMENT_HEAD;
+    assert_true(segment_next(again, &at, again->size, true, &bad, &h, &payload));
+    assert_true(payload.n == 10000 && payload.p[9999] == 'x' && h.n == 0);
+    assert_true(segment_next(again, &at, again->size, true, &bad, &h, &payload));
+    assert_int_equal(h.n, 1);
+    assert_false(segment_next(again, &at, again->size, true, &bad, &h, &payload));
+    segment_close(again);
+    segment_close(s);
+    close(dir);
+    place_remove(&p);
+}
+
 /* A file system without room (a small tmpfs, where we may mount one). */
 static void test_full(void **state) {
     (void)state;
@@ -354,13 +388,46 @@ static void test_long_call(void **state) {
     place_remove(&p);
 }
 
+/* A reader that doesn't end: the log grows to its bound, then the spool holds; when the reader is gone it goes on.
+ */
+static void test_long_read(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    c.wal_max = 300;
+    struct books *b = open_or_die(&c);
+    book_some(b, 10, NOON);
+    settle_books(b);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(p.db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM call", NULL, NULL, NULL), SQLITE_OK);
+    int booked = 10;
+    struct books_status st;
+    for (books_status(b, &st); st.store_ok && booked < 20000; books_status(b, &st), booked += 50) {
+        book_some(b, 50, NOON + 1000000 + (uint64_t)booked * 100000);
+        usleep(20000);
+    }
+    assert_false(st.store_ok);
+    assert_non_null(strstr(st.error, "long read"));
+    assert_true(st.wal_bytes <= 2 * 300 * 4096 && st.lost == 0);
+    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    sqlite3_close(db);
+    wait_store(b, true);
+    settle_books(b);
+    assert_int_equal(books_close(b, 5000000), 0);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), booked);
+    place_remove(&p);
+}
+
 int main(void) {
     uuid_gen_init(&gen);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_locked),      cmocka_unit_test(test_deleted),   cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_overwritten), cmocka_unit_test(test_bounded),   cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_full),        cmocka_unit_test(test_read_only), cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_keep),        cmocka_unit_test(test_long_call),
+        cmocka_unit_test(test_locked),       cmocka_unit_test(test_deleted),   cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_overwritten),  cmocka_unit_test(test_bounded),   cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_full),         cmocka_unit_test(test_read_only), cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_keep),         cmocka_unit_test(test_long_call), cmocka_unit_test(test_long_read),
+        cmocka_unit_test(test_written_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
