@@ -131,14 +131,23 @@ const char *catalog_version(void);
 
 /* ---- provider kinds: one row each ---- */
 enum dialect { DIALECT_NONE, DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_GEMINI, DIALECT_BEDROCK, DIALECT_COHERE };
-enum auth_style { AUTH_BEARER, AUTH_API_KEY, AUTH_X_API_KEY, AUTH_GOOG, AUTH_NONE };
+enum auth_style {
+    AUTH_BEARER,
+    AUTH_API_KEY,
+    AUTH_X_API_KEY,
+    AUTH_GOOG,
+    AUTH_AWS,    /* each request is signed with an access key; an API key goes as Bearer */
+    AUTH_GOOGLE, /* Bearer with a service account's token, which is renewed every hour */
+    AUTH_NONE
+};
 
 /* A kind of provider, and its quirks. */
 struct provider_kind {
     const char *name;     /* "openai" */
     const char *catalog;  /* whose models of the table these are: "openai"; NULL: none */
     const char *base_url; /* default; its path also stands in where the user gives an address without one;
-                             without a host ("/v1") when the user must give one */
+                             without a host ("/v1") when the user must give one; {region} and {project} stand
+                             for what the user says */
     const char *key_env;  /* "OPENAI_API_KEY"; NULL: no key needed */
     const char *key_env2; /* another usual name of it, or NULL */
     const char *base_env; /* "OPENAI_BASE_URL"; NULL: none */

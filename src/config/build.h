@@ -50,8 +50,16 @@ bool build_keys(struct build *b);        /* access.c */
 bool build_access_rule(struct build *b); /* access.c: after listen and keys */
 bool build_providers(struct build *b);   /* providers.c */
 bool build_price_list(struct build *b);  /* prices.c */
-bool build_models(struct build *b);      /* models.c: names and their targets */
-bool build_tiers(struct build *b);       /* models.c: tiers, default tiers, baseline */
+/* cloud.c: kinds whose address and credential are a cloud's. `in` is the provider's struct provider_in. */
+struct provider_in;
+bool cloud_where(struct build *b, struct provider *p, const ynode *map, const struct provider_in *in);
+bool cloud_credential(struct build *b, struct provider *p, const ynode *map, const struct provider_in *in);
+/* {region} and {project} replaced by what the provider has. */
+str cloud_fill(const struct provider *p, str text, arena *a);
+/* Parts of a URL as parse_url has them: whether TLS, host, port, path. NULL when good. providers.c */
+const char *provider_url(struct provider *p, str url, arena *a);
+bool build_models(struct build *b); /* models.c: names and their targets */
+bool build_tiers(struct build *b);  /* models.c: tiers, default tiers, baseline */
 /* "free", {gpu_hour, tokens_per_hour} or {class: dollars}; prices.c */
 bool build_price(struct build *b, const ynode *n, const struct price **out);
 /* Id of the target of a configured name, provider/model, or bare name; -1 when it means none. models.c */

@@ -50,6 +50,20 @@ struct model_price {
     const struct price *price;
 };
 
+/* An access key of AWS, from the environment or a profile. */
+struct aws_key {
+    str id, secret, session; /* session: empty for long-lived ones */
+};
+
+/* Who asks Google for tokens: a service account (it signs), or a user (a refresh token). */
+struct google_account {
+    str email, key_pem, key_id;                  /* service account */
+    str client_id, client_secret, refresh_token; /* user */
+    str token_uri, token_host, token_path;       /* token_uri and its parts */
+    uint16_t token_port;
+    bool token_tls;
+};
+
 struct provider {
     str name;
     uint16_t id;
@@ -67,8 +81,11 @@ struct provider {
     /* credentials: exactly one way */
     str key[CONFIG_KEYS_MAX];
     uint16_t key_count;
-    bool key_from_client;            /* api_key: client */
-    str key_command, key_file;       /* already run or read into key[] when the snapshot was built */
+    bool key_from_client;         /* api_key: client */
+    str region, project;          /* of a cloud's kinds */
+    struct aws_key aws;           /* AUTH_AWS: signs requests when it has an id; without one keys go as Bearer */
+    struct google_account google; /* AUTH_GOOGLE: whose tokens are sent */
+    str key_command, key_file;    /* already run or read into key[] when the snapshot was built */
     str forward[CONFIG_HEADERS_MAX]; /* client headers passed on, lower case */
     uint16_t forward_count;
     struct header_pair header[CONFIG_HEADERS_MAX]; /* added to each request */

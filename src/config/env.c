@@ -18,6 +18,7 @@ str env_providers(arena *a, bool *simulated) {
         const char *base = is_set(k->base_env) ? k->base_env : NULL;
         if (!key && !base) continue;
         if (k->base_url[0] == '/' && !base) continue; /* a key without an address: not enough */
+        if (k->auth == AUTH_AWS && !is_set("AWS_REGION") && !is_set("AWS_DEFAULT_REGION")) continue; /* the same */
         text = arena_printf(a, "%.*s  %s:\n    kind: %s\n", STR_ARG(text), k->name, k->name);
         if (key) text = arena_printf(a, "%.*s    api_key: ${%s}\n", STR_ARG(text), key);
         if (base) text = arena_printf(a, "%.*s    base_url: ${%s}\n", STR_ARG(text), base);

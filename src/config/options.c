@@ -154,6 +154,16 @@ static const struct option provider_options[] = {
     {"api_key_command", T_NODE, AT(provider_in, api_key_command), "shell command", "none",
      "A command that prints the credential, run by /bin/sh when the configuration is read (at most 10 s).", NULL,
      0, 0},
+    {"region", T_NODE, AT(provider_in, region), "text",
+     "`AWS_REGION`, the profile's (bedrock); `GOOGLE_CLOUD_LOCATION`, `global` (vertex)",
+     "Where a cloud's models are asked.", NULL, 0, 0},
+    {"project", T_NODE, AT(provider_in, project), "text", "`GOOGLE_CLOUD_PROJECT`, the credentials file's",
+     "Google Cloud project (vertex).", NULL, 0, 0},
+    {"profile", T_NODE, AT(provider_in, profile), "text",
+     "the access key in the environment, else `AWS_PROFILE`, else `default`",
+     "Profile of `~/.aws/credentials` and `~/.aws/config` (bedrock).", NULL, 0, 0},
+    {"credentials_file", T_NODE, AT(provider_in, credentials_file), "file", "`GOOGLE_APPLICATION_CREDENTIALS`",
+     "A service account's key, or a user's default credentials, as JSON (vertex).", NULL, 0, 0},
     {"headers", T_NODE, AT(provider_in, headers), "map: name to text", "none", "Headers added to each request.",
      NULL, 0, 0},
     {"forward_headers", T_NODE, AT(provider_in, forward_headers), "list of names", "none",
@@ -267,6 +277,12 @@ static const struct {
 static const struct {
     const char *theirs, *ours;
 } synonyms[] = {{"api_base", "base_url"},
+                {"location", "region"},
+                {"aws_region_name", "region"},
+                {"aws_profile_name", "profile"},
+                {"vertex_project", "project"},
+                {"vertex_location", "region"},
+                {"vertex_credentials", "credentials_file"},
                 {"url", "base_url"},
                 {"endpoint", "base_url"},
                 {"type", "kind"},
@@ -408,7 +424,7 @@ static void document_kinds(buf *out) {
                    : own                ? "your own"
                                         : k->base_url);
         document_env(k->base_env, "", out);
-        document_env(k->key_env, "none needed", out);
+        document_env(k->key_env, k->auth == AUTH_GOOGLE ? "`credentials_file`" : "none needed", out);
         if (k->light)
             buf_printf(out, "%s, %s, %s |\n", k->light, k->mid, k->frontier);
         else

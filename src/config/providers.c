@@ -64,15 +64,15 @@ static const char *parse_authority(struct provider *p, str *rest, arena *a) {
 }
 
 /* Path of a kind's standard URL: "/v1". */
-static str kind_path(const struct provider_kind *k) {
-    str url = str_from(k->base_url);
+static str kind_path(const struct provider *p, arena *a) {
+    str url = cloud_fill(p, str_from(p->kind->base_url), a);
     ptrdiff_t scheme = str_find(url, STR("://"));
     if (scheme >= 0) url = str_skip(url, (size_t)scheme + 3);
     ptrdiff_t slash = str_chr(url, '/');
     return slash < 0 ? STR_NONE : str_skip(url, (size_t)slash);
 }
 
-static const char *parse_url(struct provider *p, str url, arena *a) {
+const char *provider_url(struct provider *p, str url, arena *a) {
     if (str_istarts(url, STR("https://")))
         p->tls = true;
     else if (!str_istarts(url, STR("http://")))
@@ -87,7 +87,7 @@ static const char *parse_url(struct provider *p, str url, arena *a) {
     }
     if (rest.n > PATH_MAX_LEN) return "its path is too long";
     while (rest.n && rest.p[rest.n - 1] == '/') rest.n--;
-    p->base_path = rest.n ? arena_str(a, rest) : kind_path(p->kind);
+    p->base_path = rest.n ? arena_str(a, rest) : kind_path(p, a);
     return NULL;
 }
 
@@ -95,21 +95,22 @@ static bool read_address(struct build *b, struct provider *p, const ynode *map, 
     if (in->base_url) {
         str url;
         if (!yaml_str(in->base_url, &url, b->e)) return false;
-        const char *wrong = parse_url(p, url, b->a);
+        const char *wrong = provider_url(p, url, b->a);
         return !wrong || yaml_fail(b->e, in->base_url, "base_url of \"%.*s\": %s", STR_ARG(p->name), wrong);
     }
     if (strcmp(p->kind->name, "sim") == 0) {
         p->sim = STR("openai");
         p->host = STR("127.0.0.1");
         p->host_header = STR("simulated");
-        p->base_path = kind_path(p->kind);
+        p->base_path = kind_path(p, b->a);
         return true;
     }
     if (p->kind->base_url[0] == '/')
         return yaml_fail_key(b->e, map, "provider \"%.*s\" needs a base_url: kind %s has no address of its own",
                              STR_ARG(p->name), p->kind->name);
     p->standard = true;
-    return !parse_url(p, str_from(p->kind->base_url), b->a) || fail(b->e, "base_url of kind %s", p->kind->name);
+    return !provider_url(p, cloud_fill(p, str_from(p->kind->base_url), b->a), b->a) ||
+           fail(b->e, "base_url of kind %s", p->kind->name);
 }
 
 /* ---- credential ---- */
@@ -162,8 +163,9 @@ static bool read_credential(struct build *b, struct provider *p, const ynode *ma
                                  STR_ARG(first->key));
         if (ways[i]) first = ways[i];
     }
-    p->auth = p->kind->auth == AUTH_NONE && first ? (uint8_t)AUTH_BEARER : p->kind->auth;
-    if (!first) return key_from_environment(b, p, map, in);
+    bool cloud = p->kind->auth == AUTH_AWS || p->kind->auth == AUTH_GOOGLE;
+    p->auth = (p->kind->auth == AUTH_NONE || cloud) && first ? (uint8_t)AUTH_BEARER : p->kind->auth;
+    if (!first) return cloud ? cloud_credential(b, p, map, in) : key_from_environment(b, p, map, in);
     str secret;
     if (in->api_key) return read_api_key(b, p, in->api_key);
     if (in->api_key_file) {
@@ -311,7 +313,7 @@ static bool read_provider(struct build *b, const ynode *map, struct provider *p)
         return yaml_fail_key(
             b->e, map, "a provider's name has 1 to %d letters, digits, - . _ (and is not \"auto\")", NAME_MAX_LEN);
     if (!options_read(b, SECTION_PROVIDER, map, &in) || !find_kind(b, p, map, in.kind)) return false;
-    if (!read_address(b, p, map, &in)) return false;
+    if (!cloud_where(b, p, map, &in) || !read_address(b, p, map, &in)) return false;
     if (in.headers && !read_headers(b, p, in.headers)) return false;
     if (in.forward_headers && !read_forward(b, p, in.forward_headers)) return false;
     if (!read_credential(b, p, map, &in)) return false;

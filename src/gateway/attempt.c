@@ -7,6 +7,7 @@
 #include "gateway/dialect.h"
 
 #include "base/clock.h"
+#include "net/sigv4.h"
 
 #include <stdlib.h>
 
@@ -52,14 +53,27 @@ static void add_auth(struct call *c, struct provider_pool *pool, buf *b) {
     }
 }
 
-/* Head of the request, in the request's arena. */
-static str build_head(struct call *c, struct provider_pool *pool, uint64_t body_len) {
+/* Signs the request with the provider's access key: its path and body are final. */
+static void add_signature(struct call *c, str path, unsigned pieces, buf *b) {
+    const struct provider *p = c->attempt.provider;
+    struct sigv4_key k = {.id = p->aws.id,
+                          .secret = p->aws.secret,
+                          .session = p->aws.session,
+                          .region = p->region,
+                          .service = STR("bedrock")};
+    sigv4_sign(&k, STR("POST"), p->host_header, path, c->r->iov + 1, pieces, clock_wall_us(), b);
+}
+
+/* Head of the request, in the request's arena; its body is r->iov from 1 on. */
+static str build_head(struct call *c, struct provider_pool *pool, unsigned pieces, uint64_t body_len) {
     const struct provider *p = c->attempt.provider;
     struct call_request *r = c->r;
     buf *b = &c->w->text;
     buf_clear(b);
     buf_strz(b, "POST ");
+    size_t path_at = b->n;
     dialect_path(c, b);
+    str path = arena_str(&r->a, str_skip(buf_view(b), path_at));
     bool azure_only = r->path_model.n && strcmp(p->kind->name, "azure") != 0; /* its api-version */
     if (r->query.n && !azure_only && !c->attempt.translated && c->attempt.speaks != CHAT_GEMINI) {
         buf_char(b, '?');
@@ -67,6 +81,7 @@ static str build_head(struct call *c, struct provider_pool *pool, uint64_t body_
     }
     buf_strz(b, " HTTP/1.1\r\n");
     add_auth(c, pool, b);
+    if (p->auth == AUTH_AWS) add_signature(c, path, pieces, b);
     add_header(b, STR("content-type"), r->content_type.n ? r->content_type : STR("application/json"));
     buf_strz(b, "accept-encoding: identity\r\n");
     for (unsigned i = 0; i < r->kept_count; i++)
@@ -118,7 +133,7 @@ static unsigned build_request(struct call *c, struct provider_pool *pool) {
     } else {
         n = spliced(c, &total);
     }
-    str head = build_head(c, pool, total);
+    str head = build_head(c, pool, n - 1, total);
     r->iov[0] = (struct iovec){(char *)(uintptr_t)head.p, head.n};
     return n;
 }

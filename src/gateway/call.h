@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "chat/chat.h"
 #include "chat/checks.h"
+#include "chat/eventstream.h"
 #include "chat/openai.h"
 #include "gateway/fault.h"
 #include "gateway/surface.h"
@@ -105,6 +106,8 @@ struct call {
     struct answer *answer;          /* what the provider's answer told */
     struct chat_stream *translator; /* of a stream: writes the client\'s dialect, or only reads */
     str dropped;                    /* what translation could not carry */
+    struct eventstream *frames;     /* the answer is a stream of AWS's frames */
+    str error_type;                 /* an error's name where it stands in the head (AWS) */
     struct sse sse;
     buf hold;              /* the answer's body while it is held; its tail when it flows */
     str head_down;         /* its head, without length and dray's own headers */

@@ -33,6 +33,8 @@ static int spoken_to(const struct call *c, const struct provider *p) {
     switch (p->kind->native) {
     case DIALECT_ANTHROPIC: return CHAT_ANTHROPIC;
     case DIALECT_GEMINI: return CHAT_GEMINI;
+    case DIALECT_BEDROCK: return CHAT_BEDROCK;
+    case DIALECT_COHERE: return CHAT_COHERE;
     default: return client == CHAT_RESPONSES && p->kind->responses ? CHAT_RESPONSES : CHAT_OPENAI;
     }
 }
@@ -85,6 +87,25 @@ bool dialect_write(struct call *c) {
     return false;
 }
 
+/* One segment of a path. */
+static void put_segment(str s, buf *out) {
+    for (size_t i = 0; i < s.n; i++) {
+        char x = s.p[i];
+        if (x && ((x >= '0' && x <= '9') || ((x | 32) >= 'a' && (x | 32) <= 'z') || strchr("-_.~", x)))
+            buf_char(out, x);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)x);
+    }
+}
+
+/* Cohere's own API lies beside its compatible endpoint. */
+static str cohere_root(str base) {
+    static const str ends[] = {STR_INIT("/compatibility/v1"), STR_INIT("/v1"), STR_INIT("/v2")};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (str_ends(base, ends[i])) return str_take(base, base.n - ends[i].n);
+    return base;
+}
+
 void dialect_path(const struct call *c, buf *out) {
     const struct attempt *t = &c->attempt;
     str base = t->provider->base_path;
@@ -108,11 +129,22 @@ void dialect_path(const struct call *c, buf *out) {
         buf_str(out, t->target.model);
         buf_strz(out, c->is_stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
         return;
+    case CHAT_BEDROCK:
+        buf_str(out, base);
+        buf_strz(out, "/model/");
+        put_segment(t->target.model, out);
+        buf_strz(out, c->is_stream ? "/converse-stream" : "/converse");
+        return;
+    case CHAT_COHERE:
+        buf_str(out, cohere_root(base));
+        buf_strz(out, "/v2/chat");
+        return;
     default: buf_str(out, base); buf_strz(out, c->surface->path + 3); /* behind "/v1" */
     }
 }
 
 enum auth_style dialect_auth(const struct provider *p, str key) {
+    if (p->kind->auth == AUTH_AWS || p->kind->auth == AUTH_GOOGLE) return AUTH_BEARER;
     /* A subscription's token is no API key: Anthropic takes it as Bearer only. */
     if (p->kind->native == DIALECT_ANTHROPIC)
         return str_starts(key, STR("sk-ant-oat")) ? AUTH_BEARER : AUTH_X_API_KEY;
@@ -169,6 +201,10 @@ void dialect_stream_begin(struct call *c) {
     const struct attempt *t = &c->attempt;
     bool own = t->speaks == CHAT_OPENAI || t->speaks == CHAT_RESPONSES; /* OpenAI's own tap reads these */
     if (t->speaks < 0 || (own && !t->translated)) return;
+    if (t->speaks == CHAT_BEDROCK) {
+        c->frames = arena_new(&c->a, struct eventstream);
+        eventstream_init(c->frames);
+    }
     enum chat_dialect to = t->translated ? (enum chat_dialect)c->surface->chat : CHAT_DIALECTS;
     c->translator = chat_stream_new((enum chat_dialect)t->speaks, to, t->translated ? &c->r->chat : NULL,
                                     client_model(c), seed(c), created(c), &c->a);
@@ -197,6 +233,8 @@ void dialect_stream_end(struct call *c, enum fault f, const char *why, buf *out)
 }
 
 void dialect_free(struct call *c) {
+    if (c->frames) eventstream_free(c->frames);
+    c->frames = NULL;
     if (c->translator) chat_stream_free(c->translator);
     c->translator = NULL;
 }
@@ -212,6 +250,7 @@ static void rewrite_error(struct call *c, arena *a) {
     buf out;
     buf_init(&out, c->hold.max);
     chat_error_read((enum chat_dialect)c->attempt.speaks, c->status, buf_view(&c->hold), &e, a);
+    if (!e.code.n) e.code = c->error_type;
     chat_error_write((enum chat_dialect)c->surface->chat, &e, &out);
     replace_hold(c, &out);
 }

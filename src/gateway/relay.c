@@ -57,7 +57,7 @@ static void header_nano(buf *b, const char *name, int64_t nano) {
 }
 
 /* The provider's head as it goes down: all but hop-by-hop, framing, and hints that would mislead. */
-static void passed_head(const struct http_head *h, buf *b) {
+static void passed_head(const struct call *c, const struct http_head *h, buf *b) {
     buf_strz(b, "HTTP/1.1 ");
     buf_u64(b, h->status);
     buf_char(b, ' ');
@@ -68,6 +68,7 @@ static void passed_head(const struct http_head *h, buf *b) {
         const struct http_header *x = &h->header[i];
         if (x->id == HTTP_CONTENT_LENGTH || http_hop_by_hop(h, x) || str_istarts(x->name, STR("x-dray-")))
             continue;
+        if (x->id == HTTP_CONTENT_TYPE && c->attempt.translated) continue;
         if ((x->id == HTTP_RETRY_AFTER || x->id == HTTP_RETRY_AFTER_MS) && h->status < 300) continue;
         should_retry |= x->id == HTTP_X_SHOULD_RETRY;
         buf_str(b, x->name);
@@ -75,6 +76,9 @@ static void passed_head(const struct http_head *h, buf *b) {
         buf_str(b, x->value);
         buf_add(b, "\r\n", 2);
     }
+    if (c->attempt.translated)
+        header(b, "content-type",
+               c->relay_sse ? STR("text/event-stream; charset=utf-8") : STR("application/json"));
     bool hopeless = (h->status >= 400 && h->status <= 404) || h->status == 413 || h->status == 422;
     if (hopeless && !should_retry) buf_strz(b, "x-should-retry: false\r\n");
 }
@@ -138,8 +142,9 @@ void relay_own(struct call *c, int status, const char *content_type, str body) {
 
 /* ---- the head of an answer ---- */
 
-static bool is_event_stream(const struct http_head *h) {
+static bool is_event_stream(const struct call *c, const struct http_head *h) {
     str t = http_get(h, HTTP_CONTENT_TYPE);
+    if (c->attempt.speaks == CHAT_BEDROCK) return str_istarts(t, STR("application/vnd.amazon.eventstream"));
     return str_istarts(t, STR("text/event-stream"));
 }
 
@@ -171,10 +176,12 @@ void relay_head(struct call *c, const struct http_head *h) {
     c->status = h->status;
     str coding = http_get(h, HTTP_CONTENT_ENCODING);
     c->compressed = coding.n && !str_ieq(coding, STR("identity"));
-    c->relay_sse = is_event_stream(h) && h->status < 300;
+    c->relay_sse = is_event_stream(c, h) && h->status < 300;
     c->strip = c->relay_sse && c->attempt.injected && !c->compressed;
+    str error = http_get_name(h, STR("x-amzn-errortype")), name; /* "ValidationException:http://…" */
+    if (c->attempt.translated && str_cut(&error, ':', &name)) c->error_type = arena_str(&c->a, name);
     buf_clear(b);
-    passed_head(h, b);
+    passed_head(c, h, b);
     if (c->relay_sse) {
         metric_add(&c->w->metrics.streams, 1);
         sse_init(&c->sse, CALL_SSE_EVENT_MAX);
@@ -248,12 +255,22 @@ static void tap_stream(struct call *c, str piece) {
     buf_free(&replaced);
 }
 
+/* The same of AWS's frames; what they say can't be passed on as it is, so there is always a translator. */
+static void tap_frames(struct call *c, str piece) {
+    struct eventstream_frame f;
+    while (eventstream_next(c->frames, &piece, &f)) dialect_stream_event(c, f.event, f.payload, &c->w->sse);
+}
+
 static void relay_stream(struct call *c, str piece) {
     buf_clear(&c->w->sse);
-    if (!c->compressed) tap_stream(c, piece);
-    if (c->sse.held.failed) {
+    if (c->frames)
+        tap_frames(c, piece);
+    else if (!c->compressed)
+        tap_stream(c, piece);
+    if (c->sse.held.failed || (c->frames && c->frames->bad)) {
         attempt_stop(c);
-        relay_broken(c, FAULT_STREAM_ERROR, "an event of the stream is too large");
+        relay_broken(c, FAULT_STREAM_ERROR,
+                     c->frames ? "a frame of the stream is broken" : "an event of the stream is too large");
         return;
     }
     str out = c->strip ? buf_view(&c->w->sse) : piece;
