@@ -22,8 +22,8 @@ static int clean_environment(void **state) {
         if (k->key_env2) unsetenv(k->key_env2);
         if (k->base_env) unsetenv(k->base_env);
     }
-    static const char *const own[] = {"DRAY_CONFIG",    "DRAY_LISTEN", "DRAY_KEY",
-                                      "DRAY_ADMIN_KEY", "HTTPS_PROXY", "https_proxy"};
+    static const char *const own[] = {"DRAY_CONFIG", "DRAY_LISTEN", "DRAY_KEY",  "DRAY_ADMIN_KEY",
+                                      "HTTPS_PROXY", "https_proxy", "AWS_REGION"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) unsetenv(own[i]);
     return 0;
 }

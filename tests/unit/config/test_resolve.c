@@ -197,6 +197,7 @@ static void test_each_key(void **state) {
             if (!name) continue;
             clean_environment(state);
             setenv(name, "sk-env", 1);
+            if (k->auth == AUTH_AWS) setenv("AWS_REGION", "us-east-1", 1);
             struct config *c = from_environment();
             assert_int_equal(c->provider_count, 1);
             assert_true(c->provider[0].kind == k && str_eqz(c->provider[0].key[0], "sk-env") &&
