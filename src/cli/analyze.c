@@ -5,15 +5,18 @@
 #include "insight/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int run(int argc, char **argv);
 
 struct analyze_options {
     bool json, no_text, prompts;
-    const char *html, *csv, *config_out, *policy, *prices, *baseline, *format, *map;
+    const char *html, *csv, *config_out, *policy, *prices, *baseline, *format, *map, *sample_out;
+    uint64_t sample;
 };
 
 static const struct opt opts[] = {
@@ -38,6 +41,12 @@ static const struct opt opts[] = {
      "Counts and prices only; texts are not read, nothing is classified."},
     {"show-prompts", 0, OPT_FLAG, OPT(struct analyze_options, prompts), NULL,
      "Shows the beginnings of prompt templates, variables masked."},
+    {"sample", 0, OPT_U64, OPT(struct analyze_options, sample), "N",
+     "Also writes N calls for people or a judge to label: stratified by task, model, tier and length, weights "
+     "stated, texts redacted. `dray learn`, `eval` and `calibrate` read the file once label or score are filled "
+     "in."},
+    {"sample-out", 0, OPT_STR, OPT(struct analyze_options, sample_out), "FILE",
+     "Where the sample goes; default dray-sample.jsonl. An existing file is left alone: it may hold labels."},
     {0},
 };
 
@@ -45,6 +54,7 @@ static const struct note examples[] = {
     {"dray analyze calls.jsonl", "Reads a log, says what it cost and what routing would save."},
     {"dray analyze --html report.html logs/*.jsonl.gz", "Many files, and the report as a page."},
     {"zcat spend.csv.gz | dray analyze --json -", "Reads standard input."},
+    {"dray analyze --sample 200 --sample-out label-me.jsonl calls.jsonl", "The report, and 200 calls to label."},
     {NULL, NULL},
 };
 
@@ -54,16 +64,18 @@ const struct command command_analyze = {
     .args = "FILE\xE2\x80\xA6",
     .args_min = 1,
     .args_max = 100000,
-    .about = "Reads logs of past calls (\"-\" is standard input; gzip and zstd are unpacked), classifies every "
-             "call, prices it, and says what "
-             "could move to a cheaper tier and what that saves. Formats are told by content: dray's ledger "
-             "records, requests and answers of "
-             "OpenAI, Anthropic and Gemini (pairs, batch files, stored completions), LiteLLM spend logs and "
-             "logging payloads, OpenRouter, "
-             "Langfuse, Helicone and Portkey exports, OpenTelemetry GenAI spans, Claude Code and Codex sessions, "
-             "and the usage and cost exports "
-             "of OpenAI, Anthropic and DeepSeek, which hold sums and so show spend only.\n\n"
-             "No text of a prompt is printed unless --show-prompts is given. Nothing leaves the machine.",
+    .about =
+        "Reads logs of past calls (\"-\" is standard input; gzip and zstd are unpacked), classifies every "
+        "call, prices it, and says what "
+        "could move to a cheaper tier and what that saves. Formats are told by content: dray's ledger "
+        "records, requests and answers of "
+        "OpenAI, Anthropic and Gemini (pairs, batch files, stored completions), LiteLLM spend logs and "
+        "logging payloads, OpenRouter, "
+        "Langfuse, Helicone and Portkey exports, OpenTelemetry GenAI spans, Claude Code and Codex sessions, "
+        "and the usage and cost exports "
+        "of OpenAI, Anthropic and DeepSeek, which hold sums and so show spend only.\n\n"
+        "No text of a prompt is printed unless --show-prompts is given, or written but to the file of --sample. "
+        "Nothing leaves the machine.",
     .opts = opts,
     .examples = examples,
     .run = run,
@@ -148,40 +160,90 @@ static int output(const struct analyze_options *o, const struct report *r) {
     return rc;
 }
 
-static int analyze(const struct analyze_options *o, const struct args *files) {
+/* ---- the sample ---- */
+
+static bool put_line(void *ctx, str line) { return fwrite(line.p, 1, line.n, ctx) == line.n; }
+
+/* Only its owner may read it, and no labels are ever overwritten. */
+static FILE *sample_open(const char *path) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!f)
+        cli_fail(&command_analyze, "%s: %s%s", path, strerror(errno),
+                 errno == EEXIST ? "; it may hold labels, so it is left alone" : "");
+    return f;
+}
+
+static int sample_close(const char *path, const struct sample *s, FILE *f) {
+    struct sample_stats n;
+    sample_stats(s, &n);
+    bool good = sample_lines(s, put_line, f);
+    if (fclose(f) != 0 || !good) return cli_fail(&command_analyze, "%s: %s", path, strerror(errno));
+    if (n.rows == 0) {
+        unlink(path);
+        return cli_fail(&command_analyze, "no sample: no call in these logs has a text to label");
+    }
+    fprintf(stderr,
+            "dray analyze: %s: %u of %llu calls with text, from %u kinds (task, model, tier, length); %llu "
+            "pieces of personal data or secrets masked. Fill in label (a task) or score (0 to 1), then: dray "
+            "learn --from %s --out my.model\n",
+            path, n.rows, (unsigned long long)n.calls, n.strata - n.missing, (unsigned long long)n.redacted, path);
+    if (n.missing)
+        fprintf(stderr, "dray analyze: %u kinds with %llu calls found no place; ask for more rows\n", n.missing,
+                (unsigned long long)n.missing_calls);
+    return EXIT_GOOD;
+}
+
+/* Bytes of all files; 0 when that can't be told (standard input). */
+static uint64_t size_of(const struct args *files) {
+    uint64_t sum = 0;
+    struct stat st;
+    for (int i = 0; i < files->count; i++) {
+        if (stat(files->arg[i], &st) != 0) continue;
+        if (!S_ISREG(st.st_mode)) return 0;
+        sum += (uint64_t)st.st_size;
+    }
+    return sum;
+}
+
+static int read_all(const struct analyze_options *o, const struct args *files, struct analysis *a) {
+    err e;
+    struct work w = {.a = a, .begun_us = clock_mono_us(), .draw = isatty(STDERR_FILENO), .total = size_of(files)};
+    struct log_options lo = {
+        .format = o->format, .map = o->map, .call = on_call, .progress = on_progress, .ctx = &w, .keys = a->keys};
+    struct log_reader *r = log_reader_new(&lo, &a->problems, &e);
+    if (!r) return cli_usage(&command_analyze, "%s", e.msg);
+    struct report report = {.a = a, .policy = o->policy ? o->policy : "built-in", .prompts = o->prompts};
+    for (int i = 0; i < files->count; i++) {
+        log_read(r, files->arg[i]);
+        log_reader_stats(r, &report.stats);
+        w.before = report.stats.bytes;
+    }
+    if (w.drawn) fputs("\r\033[K", stderr);
+    struct conclusion k;
+    analysis_conclude(a, &k);
+    report.k = &k;
+    int rc = output(o, &report);
+    bool nothing = report.stats.files == 0 || (a->all.calls == 0 && a->all.input == 0 && a->logged_calls == 0);
+    if (rc == EXIT_GOOD && nothing) rc = cli_fail(&command_analyze, "no calls were found in what was given");
+    log_reader_free(r);
+    return rc;
+}
+
+static int analyze(const struct analyze_options *o, const struct args *files, struct sample *sample) {
     err e;
     struct config *config = o->policy ? policy_load(o->policy, &e) : NULL;
     if (o->policy && !config) return cli_fail(&command_analyze, "%s", e.msg);
     struct analysis *a = xmalloc(sizeof *a);
     struct analysis_options ao = {
-        .config = config, .baseline = o->baseline, .texts = !o->no_text, .samples = o->prompts};
-    if (!analysis_init(a, &ao, o->prices, &e)) {
-        free(a);
-        if (config) config_unpin(config);
-        return cli_fail(&command_analyze, "%s", e.msg);
+        .config = config, .baseline = o->baseline, .texts = !o->no_text, .samples = o->prompts, .sample = sample};
+    int rc;
+    if (analysis_init(a, &ao, o->prices, &e)) {
+        rc = read_all(o, files, a);
+        analysis_free(a);
+    } else {
+        rc = cli_fail(&command_analyze, "%s", e.msg);
     }
-    struct work w = {.a = a, .begun_us = clock_mono_us(), .draw = isatty(STDERR_FILENO)};
-    struct log_options lo = {
-        .format = o->format, .map = o->map, .call = on_call, .progress = on_progress, .ctx = &w, .keys = a->keys};
-    struct log_reader *r = log_reader_new(&lo, &a->problems, &e);
-    int rc = r ? EXIT_GOOD : cli_usage(&command_analyze, "%s", e.msg);
-    if (r) {
-        struct report report = {.a = a, .policy = o->policy ? o->policy : "built-in", .prompts = o->prompts};
-        for (int i = 0; i < files->count; i++) {
-            log_read(r, files->arg[i]);
-            log_reader_stats(r, &report.stats);
-            w.before = report.stats.bytes;
-        }
-        if (w.drawn) fputs("\r\033[K", stderr);
-        struct conclusion k;
-        analysis_conclude(a, &k);
-        report.k = &k;
-        rc = output(o, &report);
-        bool nothing = report.stats.files == 0 || (a->all.calls == 0 && a->all.input == 0 && a->logged_calls == 0);
-        if (rc == EXIT_GOOD && nothing) rc = cli_fail(&command_analyze, "no calls were found in what was given");
-    }
-    log_reader_free(r);
-    analysis_free(a);
     free(a);
     if (config) config_unpin(config);
     return rc;
@@ -191,5 +253,15 @@ static int run(int argc, char **argv) {
     struct analyze_options o = {0};
     struct args files;
     if (!cli_parse(&command_analyze, argc, argv, &o, &files)) return EXIT_USAGE;
-    return analyze(&o, &files);
+    if (o.sample > SAMPLE_ROWS_MAX) return cli_usage(&command_analyze, "--sample: at most %d", SAMPLE_ROWS_MAX);
+    if (o.sample && o.no_text) return cli_usage(&command_analyze, "--sample needs texts: not with --no-text");
+    if (o.sample_out && !o.sample) return cli_usage(&command_analyze, "--sample-out without --sample");
+    if (!o.sample) return analyze(&o, &files, NULL);
+    if (!o.sample_out) o.sample_out = "dray-sample.jsonl";
+    FILE *f = sample_open(o.sample_out);
+    if (!f) return EXIT_BAD_INPUT;
+    struct sample *s = sample_new((uint32_t)o.sample);
+    int rc = analyze(&o, &files, s), rc2 = sample_close(o.sample_out, s, f);
+    sample_free(s);
+    return rc == EXIT_GOOD ? rc2 : rc;
 }

@@ -327,6 +327,23 @@ static void count_template(struct analysis *a, const struct one *x) {
     t->output += usage_output_tokens(&x->u);
 }
 
+static void offer(struct analysis *a, const struct one *x) {
+    if (!a->o.sample || x->c->failed) return;
+    int tier = router_tier(a->router, x->plan.tier);
+    sample_add(a->o.sample, &(struct sample_call){.c = x->c,
+                                                  .at = x->at,
+                                                  .p = &x->p,
+                                                  .f = &x->f,
+                                                  .provider = x->m->provider,
+                                                  .model = x->m->name,
+                                                  .tier = x->plan.tier,
+                                                  .model_index = x->m->index,
+                                                  .tier_index = (uint32_t)(tier + 1),
+                                                  .input_tokens = usage_input_tokens(&x->u),
+                                                  .output_tokens = usage_output_tokens(&x->u),
+                                                  .cost = x->cost});
+}
+
 /* The same prompt to the same model again: what an exact cache would have answered. */
 static void count_repeat(struct analysis *a, const struct one *x) {
     uint64_t h = bulk_hash(x->c->text.prompt.raw, x->m->index);
@@ -442,6 +459,7 @@ bool analysis_call(void *ctx, const struct log_call *c, const struct log_place *
             a->ambiguous++;
             if (x.cost != COST_UNKNOWN) a->ambiguous_cost += x.cost;
         }
+        offer(a, &x);
         count_template(a, &x);
         count_repeat(a, &x);
         count_prefix(a, &x);

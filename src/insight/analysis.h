@@ -8,6 +8,7 @@
 #include "insight/keyset.h"
 #include "insight/log.h"
 #include "insight/models.h"
+#include "insight/sample.h"
 #include "insight/tally.h"
 
 /* What is assumed where nothing is known; every report spells these out. */
@@ -64,10 +65,11 @@ const char *cost_reason_text(enum cost_reason r);
 
 struct analysis_options {
     const struct config
-        *config;          /* decides instead of the built-in policy with each provider's usual models; NULL */
-    const char *baseline; /* model that all calls are compared with; NULL: what each call named */
-    bool texts;           /* read texts at all: classify, templates, repeats (false: count and price only) */
-    bool samples;         /* keep templates' first text */
+        *config;           /* decides instead of the built-in policy with each provider's usual models; NULL */
+    const char *baseline;  /* model that all calls are compared with; NULL: what each call named */
+    bool texts;            /* read texts at all: classify, templates, repeats (false: count and price only) */
+    bool samples;          /* keep templates' first text */
+    struct sample *sample; /* gets every call with text (--sample); NULL: none */
 };
 
 struct analysis {

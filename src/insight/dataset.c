@@ -45,6 +45,8 @@ struct scores {
 static void add_score(struct dataset *d, struct scores *s, str name, double score, double cost) {
     int m = place(d, d->model, &d->model_count, DATASET_MODELS_MAX, name);
     if (m < 0 || s->n == DATASET_MODELS_MAX || !(score >= 0)) return;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->model[i] == m) return; /* the first one said counts */
     unsigned k = s->n++;
     while (k > 0 && s->model[k - 1] > m) {
         s->model[k] = s->model[k - 1], s->score[k] = s->score[k - 1], s->cost[k] = s->cost[k - 1];
@@ -65,6 +67,12 @@ static void read_scores(struct dataset *d, jval root, arena *scratch, struct sco
     while (json_next(&it, &key, &esc, &v)) {
         str name = json_text((jval){.raw = key, .type = J_STRING, .esc = esc}, scratch);
         if (!json_f64(v, &x)) continue;
+        if (!json_f64(json_get(costs, name), &cost)) cost = -1;
+        add_score(d, s, name, x, cost);
+    }
+    jval model = json_get(root, STR("model"));
+    if (model.type == J_STRING && json_f64(json_get(root, STR("score")), &x)) {
+        str name = json_text(model, scratch);
         if (!json_f64(json_get(costs, name), &cost)) cost = -1;
         add_score(d, s, name, x, cost);
     }

@@ -3,6 +3,7 @@
  * One JSON object a line (also .gz, .zst). `prompt` (or `text`), optionally `system`, and any of:
  *   label   what is asked, a task
  *   scores  {model: 0..1}; or weak, strong: two models called so (above 1: out of 10)
+ *   model, score  one answer's model and its score, as in the rows of `dray analyze --sample`
  *   cost    {model: dollars}
  *   set, group, cluster, contaminated, weight
  * Rows that can't be used are counted, the first one is named. */

@@ -264,13 +264,18 @@ bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct p
 
 /* ---- answers ---- */
 
-static void answer_text(jval v, struct token_estimate *t, unsigned depth) {
+struct pieces {
+    void (*each)(void *ctx, str raw, bool esc);
+    void *ctx;
+};
+
+static void answer_text(jval v, const struct pieces *t, unsigned depth) {
     static const str holds[] = {STR_INIT("content"),    STR_INIT("text"),       STR_INIT("message"),
                                 STR_INIT("parts"),      STR_INIT("delta"),      STR_INIT("arguments"),
                                 STR_INIT("function"),   STR_INIT("tool_calls"), STR_INIT("input"),
                                 STR_INIT("completion"), STR_INIT("choices"),    STR_INIT("candidates"),
                                 STR_INIT("output")};
-    if (v.type == J_STRING) tokens_add(t, v.raw, v.esc);
+    if (v.type == J_STRING) t->each(t->ctx, v.raw, v.esc);
     if (depth > 8) return;
     struct lazy_it it = lazy_iter(v);
     jval x;
@@ -284,24 +289,31 @@ static void answer_text(jval v, struct token_estimate *t, unsigned depth) {
 }
 
 /* The pieces of a stream; what its last events repeat whole is left out. */
-static void stream_text(str rest, struct token_estimate *t) {
-    static const str pieces[] = {STR_INIT("choices"), STR_INIT("delta"), STR_INIT("candidates"),
-                                 STR_INIT("completion")};
+static void stream_text(str rest, const struct pieces *t) {
+    static const str holds[] = {STR_INIT("choices"), STR_INIT("delta"), STR_INIT("candidates"),
+                                STR_INIT("completion")};
     str line;
     jval event;
     while (str_cut(&rest, '\n', &line)) {
         line = str_trim(line);
         if (str_starts(line, STR("data:"))) line = str_trim(str_skip(line, 5));
         if (line.n == 0 || line.p[0] != '{' || !lazy_value(line.p, line.p + line.n, &event)) continue;
-        for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) answer_text(lazy_get(event, pieces[i]), t, 1);
+        for (size_t i = 0; i < sizeof holds / sizeof *holds; i++) answer_text(lazy_get(event, holds[i]), t, 1);
     }
 }
 
-void log_walk_answer(const struct log_text *text, struct token_estimate *t) {
+void log_answer_pieces(const struct log_text *text, void (*each)(void *ctx, str raw, bool esc), void *ctx) {
+    const struct pieces t = {each, ctx};
     if (text->stream)
-        stream_text(text->answer.raw, t);
+        stream_text(text->answer.raw, &t);
     else
-        answer_text(text->answer, t, 0);
+        answer_text(text->answer, &t, 0);
+}
+
+static void add_tokens(void *ctx, str raw, bool esc) { tokens_add(ctx, raw, esc); }
+
+void log_walk_answer(const struct log_text *text, struct token_estimate *t) {
+    log_answer_pieces(text, add_tokens, t);
 }
 
 /* ---- all of it ---- */

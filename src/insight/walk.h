@@ -16,6 +16,9 @@ bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct p
 /* Adds the text of an answer of any dialect. */
 void log_walk_answer(const struct log_text *text, struct token_estimate *tokens);
 
+/* The texts of an answer of any dialect, in their order (still JSON-escaped where `esc`). */
+void log_answer_pieces(const struct log_text *text, void (*each)(void *ctx, str raw, bool esc), void *ctx);
+
 /* All that is known of a logged call before it is decided: what the log says of it, its text where `texts`,
  * the classifier's and the labels' word. Where the log has no token counts but text, `u` gets estimates
  * (source TOKENS_ESTIMATED). Whether there was text. */

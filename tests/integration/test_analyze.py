@@ -173,6 +173,62 @@ class Fixtures(unittest.TestCase):
             self.assertLessEqual(len(line), 80, line)
 
 
+class Sample(unittest.TestCase):
+    """What `analyze --sample` writes is redacted, stands for all calls, and is read back by learn once labelled."""
+    SECRETS = ("ann.smith@example.com", "4111 1111 1111 1111", "+49 30 1234567", "sk-proj-abcDEF123456789")
+
+    def log(self, path, n=400):
+        texts = {"classify": "Classify this review as positive or negative: item %d was fine.", "translate": "Translate this sentence to French: item %d closes at six.",
+                 "code": "Write a Python function that sorts list number %d.", "plan": "Create a step-by-step plan for project %d over six months."}
+        with open(path, "w", encoding="utf-8") as f:
+            for i in range(n):
+                task = list(texts)[0 if i % 8 < 5 else i % 8 - 4]
+                text = texts[task] % i + " Contact %s, card %s, phone %s, key %s." % self.SECRETS
+                f.write(json.dumps({"request": {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]},
+                                    "response": {"id": f"c{i}", "model": "gpt-4o", "created": 1760000000 + i, "choices": [{"message": {"role": "assistant", "content": "ok"}}],
+                                                 "usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}}}) + "\n")
+
+    def test_round_trip(self):
+        with tempfile.TemporaryDirectory() as d:
+            log, out = os.path.join(d, "calls.jsonl"), os.path.join(d, "label-me.jsonl")
+            self.log(log)
+            code, said, err = analyze("--sample", "80", "--sample-out", out, log)
+            self.assertEqual(code, 0, err)
+            self.assertIn("80 of 400", err)
+            with open(out, encoding="utf-8") as f:
+                text = f.read()
+            for secret in self.SECRETS:
+                self.assertNotIn(secret, text)
+                self.assertNotIn(secret, said.decode())
+            rows = [json.loads(line) for line in text.splitlines()]
+            self.assertEqual(len({r["id"] for r in rows}), 80)
+            self.assertAlmostEqual(sum(r["weight"] for r in rows), 400, delta=0.01)
+            self.assertTrue(all(r["label"] is None and r["score"] is None and r["model"] == "openai/gpt-4o" for r in rows))
+            tasks = {t: sum(r["task"] == t for r in rows) for t in {r["task"] for r in rows}}
+            self.assertGreaterEqual(min(tasks.values()), 15, tasks)  # rare kinds have as many places as the common one
+            self.assertEqual(os.stat(out).st_mode & 0o777, 0o600)
+            # once more: the labels that may be in it are left alone
+            self.assertEqual(analyze("--sample", "80", "--sample-out", out, log)[0], 1)
+            # unlabelled it teaches nothing; labelled it does
+            model = os.path.join(d, "my.model")
+            self.assertEqual(run_dray("learn", "--from", out, "--out", model)[0], 1)
+            with open(out, "w", encoding="utf-8") as f:
+                for i, r in enumerate(rows):
+                    r["label"], r["score"] = r["task"], (i % 4) / 3 if i % 2 else None
+                    f.write(json.dumps(r) + "\n")
+            code, said, err = run_dray("learn", "--from", out, "--out", model)
+            self.assertEqual(code, 0, err)
+            self.assertIn("from 80 rows, 0 skipped", said)
+
+    def test_nothing_to_sample(self):
+        with tempfile.TemporaryDirectory() as d:
+            out = os.path.join(d, "s.jsonl")
+            code, _, err = analyze("--sample", "5", "--sample-out", out, os.path.join(LOGS, "openrouter.csv"))
+            self.assertEqual(code, 1)
+            self.assertIn("no call in these logs has a text", err)
+            self.assertFalse(os.path.exists(out))
+
+
 POLICY = """
 providers: {openai: {kind: openai, api_key: "${NOT_SET_ANYWHERE}"}}
 tiers: {light: {targets: [openai/gpt-4.1-nano]}, mid: {targets: [openai/gpt-4.1-mini]}, frontier: {targets: [openai/gpt-4o]}}
