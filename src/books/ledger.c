@@ -124,16 +124,20 @@ static double get_real(struct reader *r, double none) {
     return null ? none : v;
 }
 
-static void get_id(struct reader *r, struct ledger_call *c) {
-    const unsigned char *p = sqlite3_column_blob(r->q, r->at);
-    int n = sqlite3_column_bytes(r->q, r->at++);
-    uint64_t ms = c->at / 1000;
+void ledger_id(struct uuid *id, uint64_t at, const void *blob, int n) {
+    uint64_t ms = at / 1000;
+    *id = (struct uuid){{0}};
     if (n == 16) {
-        memcpy(c->f.r.id.b, p, 16);
+        memcpy(id->b, blob, 16);
     } else if (n == 10) {
-        for (int i = 0; i < 6; i++) c->f.r.id.b[i] = (uint8_t)(ms >> (40 - 8 * i));
-        memcpy(c->f.r.id.b + 6, p, 10);
+        for (int i = 0; i < 6; i++) id->b[i] = (uint8_t)(ms >> (40 - 8 * i));
+        memcpy(id->b + 6, blob, 10);
     }
+}
+
+static void get_id(struct reader *r, struct ledger_call *c) {
+    const void *p = sqlite3_column_blob(r->q, r->at);
+    ledger_id(&c->f.r.id, c->at, p, sqlite3_column_bytes(r->q, r->at++));
 }
 
 static void get_route(struct reader *r, struct record *rec) {

@@ -30,6 +30,9 @@ struct ledger_call {
     bool cut;
     str facts_json; /* what the store holds */
 };
+/* A call's id from what the store keeps of it under the key `at`: all 16 bytes, or the last ten of an id whose
+ * milliseconds are the key's. */
+void ledger_id(struct uuid *id, uint64_t at, const void *blob, int n);
 enum ledger_found { LEDGER_FAILED, LEDGER_FOUND, LEDGER_NONE };
 /* By the store's key. */
 enum ledger_found ledger_get(struct ledger *l, uint64_t at, arena *a, struct ledger_call *out, err *e);

@@ -6,7 +6,7 @@
 #include "insight/replay.h"
 
 #include "base/hash.h"
-#include "books/ledger.h"
+#include "books/past.h"
 #include "insight/analysis.h"
 #include "insight/walk.h"
 
@@ -262,26 +262,23 @@ bool replay_log_call(void *ctx, const struct log_call *c, const struct log_place
     return true;
 }
 
-static bool ledger_call(void *ctx, const struct ledger_call *c) {
+static bool past_again(void *ctx, const struct past_call *c) {
     struct replay *r = ctx;
-    const struct record *rec = &c->f.r;
-    enum dialect d = str_eq(rec->dialect, STR("anthropic")) ? DIALECT_ANTHROPIC
-                     : str_eq(rec->dialect, STR("gemini"))  ? DIALECT_GEMINI
-                                                            : DIALECT_OPENAI;
-    struct replay_past p = {.time_us = rec->time_us,
-                            .f = &c->f.facts,
-                            .u = &rec->usage,
-                            .provider = rec->provider,
-                            .model = rec->model,
-                            .tier = rec->tier,
-                            .rule = rec->rule,
-                            .cost = rec->cost,
-                            .quality = c->f.amended ? (double)c->f.amend.quality : -1,
-                            .propensity = rec->propensity,
-                            .failed = rec->error.n > 0,
-                            .dialect = d};
-    if (c->cut || rec->provider.n == 0) return true; /* nobody answered: there are no tokens to price */
-    uuid_format(p.id, rec->id);
+    struct replay_past p = {.time_us = c->time_us,
+                            .f = c->facts,
+                            .u = &c->usage,
+                            .provider = c->provider,
+                            .model = c->model,
+                            .tier = c->tier,
+                            .rule = c->rule,
+                            .cost = c->cost,
+                            .quality = (double)c->quality,
+                            .propensity = c->propensity,
+                            .failed = c->failed,
+                            .dialect = str_eq(c->dialect, STR("anthropic")) ? DIALECT_ANTHROPIC
+                                       : str_eq(c->dialect, STR("gemini"))  ? DIALECT_GEMINI
+                                                                            : DIALECT_OPENAI};
+    uuid_format(p.id, c->id);
     replay_add(r, &p);
     return true;
 }
@@ -289,7 +286,7 @@ static bool ledger_call(void *ctx, const struct ledger_call *c) {
 bool replay_ledger(struct replay *r, const char *path, uint64_t from_us, uint64_t to_us, err *e) {
     struct ledger *l = ledger_open(path, e);
     if (!l) return false;
-    bool good = ledger_each(l, from_us, to_us, ledger_call, r, e);
+    bool good = past_each(l, from_us, to_us, past_again, r, e);
     ledger_close(l);
     return good;
 }
