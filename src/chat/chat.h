@@ -227,12 +227,15 @@ struct chat_quirks {
     bool parallel;          /* knows parallel_tool_calls */
     bool json_schema;       /* response_format json_schema */
     bool effort;            /* reasoning_effort */
-    bool seed;
+    const char *seed;       /* name of the seed; NULL: has none */
     bool service_tier;
     const char *any; /* word for "must call a tool" */
 };
 /* The row of a provider kind; kinds without a row are like OpenAI's API of others' servers. */
 const struct chat_quirks *chat_quirks(str kind);
+/* Whether a Chat Completions request holds something that the kind refuses, though it is of its own dialect: then
+ * it is written anew (chat_request_write) instead of passing as it is. `s` is its finished scan. */
+bool chat_quirks_refuse(const struct chat_quirks *q, const jscan *s, str body);
 
 /* Where a request goes. */
 struct chat_target {

@@ -643,9 +643,9 @@ static void write_sampling(struct up *u) {
     jw_kraw_if(w, "presence_penalty", r->presence);
     jw_kraw_if(w, "frequency_penalty", r->frequency);
     if (r->seed.n && u->q->seed)
-        jw_kraw_if(w, "seed", r->seed);
+        jw_kraw_if(w, u->q->seed, r->seed);
     else if (r->seed.n)
-        jw_kraw_if(w, "random_seed", r->seed); /* Mistral's name; others ignore it */
+        chat_lose(u->acc, true, "seed");
     chat_lose_top_k(r, u->acc);
     if (r->max_tokens) jw_ki64(w, u->q->max_tokens, r->max_tokens);
     if (r->n > 1) jw_ki64(w, "n", r->n);

@@ -264,12 +264,18 @@ bool cloud_where(struct build *b, struct provider *p, const ynode *map, const st
     const struct {
         const ynode *n;
         bool fits;
-    } own[] = {
-        {in->region, aws || google}, {in->project, google}, {in->profile, aws}, {in->credentials_file, google}};
+    } own[] = {{in->region, aws || google},
+               {in->project, google},
+               {in->profile, aws},
+               {in->credentials_file, google},
+               {in->api_version, strcmp(p->kind->name, "azure") == 0}};
     for (unsigned i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i].n && !own[i].fits)
             return yaml_fail_key(b->e, own[i].n, "\"" STR_FMT "\" is nothing for kind %s", STR_ARG(own[i].n->key),
                                  p->kind->name);
+    if (in->api_version && !(yaml_str(in->api_version, &p->api_version, b->e) &&
+                             (word_good(p->api_version) || yaml_fail(b->e, in->api_version, "it is no version"))))
+        return false;
     if (!aws && !google) return true;
     if (in->region && !yaml_str(in->region, &p->region, b->e)) return false;
     if (in->project && !yaml_str(in->project, &p->project, b->e)) return false;

@@ -83,6 +83,7 @@ struct provider {
     uint16_t key_count;
     bool key_from_client;         /* api_key: client */
     str region, project;          /* of a cloud's kinds */
+    str api_version;              /* Azure with deployments in the path; empty: its /openai/v1 */
     struct aws_key aws;           /* AUTH_AWS: signs requests when it has an id; without one keys go as Bearer */
     struct google_account google; /* AUTH_GOOGLE: whose tokens are sent */
     str key_command, key_file;    /* already run or read into key[] when the snapshot was built */

@@ -164,6 +164,8 @@ static const struct option provider_options[] = {
      "Profile of `~/.aws/credentials` and `~/.aws/config` (bedrock).", NULL, 0, 0},
     {"credentials_file", T_NODE, AT(provider_in, credentials_file), "file", "`GOOGLE_APPLICATION_CREDENTIALS`",
      "A service account's key, or a user's default credentials, as JSON (vertex).", NULL, 0, 0},
+    {"api_version", T_NODE, AT(provider_in, api_version), "text", "none: `/openai/v1`",
+     "Azure's older form: the deployment in the path, this version in the query (azure).", NULL, 0, 0},
     {"headers", T_NODE, AT(provider_in, headers), "map: name to text", "none", "Headers added to each request.",
      NULL, 0, 0},
     {"forward_headers", T_NODE, AT(provider_in, forward_headers), "list of names", "none",

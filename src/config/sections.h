@@ -8,7 +8,7 @@
 struct provider_in {
     const ynode *kind, *base_url, *api_key, *api_keys, *api_key_file, *api_key_command, *headers, *forward_headers;
     const ynode *timeout, *ca_file, *price, *prices;
-    const ynode *region, *project, *profile, *credentials_file;
+    const ynode *region, *project, *profile, *credentials_file, *api_version;
     uint32_t max_connections;
     unsigned stream_usage;
 };

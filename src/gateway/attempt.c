@@ -75,7 +75,8 @@ static str build_head(struct call *c, struct provider_pool *pool, unsigned piece
     dialect_path(c, b);
     str path = arena_str(&r->a, str_skip(buf_view(b), path_at));
     bool azure_only = r->path_model.n && strcmp(p->kind->name, "azure") != 0; /* its api-version */
-    if (r->query.n && !azure_only && !c->attempt.translated && c->attempt.speaks != CHAT_GEMINI) {
+    if (r->query.n && !azure_only && !p->api_version.n && !c->attempt.translated &&
+        c->attempt.speaks != CHAT_GEMINI) {
         buf_char(b, '?');
         buf_str(b, r->query);
     }
@@ -126,8 +127,10 @@ static unsigned build_request(struct call *c, struct provider_pool *pool) {
     uint64_t total = 0;
     unsigned n = 2;
     c->attempt.injected = false;
-    if (c->attempt.translated) {
+    if (c->attempt.translated || c->attempt.rewritten) {
         if (!dialect_write(c)) return 0;
+        c->attempt.injected = c->attempt.rewritten && c->is_stream && !r->q.include_usage &&
+                              c->attempt.provider->kind->stream_options;
         r->iov[1] = (struct iovec){r->up.p, r->up.n};
         total = r->up.n;
     } else {

@@ -66,6 +66,7 @@ struct attempt {
     struct provider *provider;
     uint8_t n;       /* from 1; 0: none yet */
     int8_t speaks;   /* enum chat_dialect spoken to the provider; -1: not a conversation */
+    bool rewritten;  /* the client's dialect, but written anew: this kind refuses something in it */
     bool translated; /* not the client\'s */
     bool connected, sent, injected, reused;
     uint16_t status;

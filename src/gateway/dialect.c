@@ -47,6 +47,9 @@ void dialect_choose(struct call *c) {
     if (!has_dialect(c->surface)) return;
     t->speaks = (int8_t)spoken_to(c, t->provider);
     t->translated = t->speaks != c->surface->chat;
+    t->rewritten =
+        t->speaks == CHAT_OPENAI && !t->translated &&
+        chat_quirks_refuse(chat_quirks(str_from(t->provider->kind->name)), &c->r->scan, buf_view(&c->r->body));
 }
 
 /* Field by field what this target cannot carry: for the client's head, the ledger and, on `warn`, the log. */
@@ -106,19 +109,34 @@ static str cohere_root(str base) {
     return base;
 }
 
+/* Azure's older form has the model in the path and a version in the query. */
+static void put_openai_path(const struct attempt *t, const char *rest, buf *out) {
+    static const str v1 = STR_INIT("/v1"), deployments = STR_INIT("/deployments");
+    const struct provider *p = t->provider;
+    str base = p->base_path;
+    if (!p->api_version.n) {
+        buf_str(out, base);
+        buf_strz(out, rest);
+        return;
+    }
+    if (str_ends(base, v1)) base = str_take(base, base.n - v1.n);
+    if (str_ends(base, deployments)) base = str_take(base, base.n - deployments.n);
+    buf_str(out, base);
+    buf_str(out, deployments);
+    buf_char(out, '/');
+    put_segment(t->target.model, out);
+    buf_strz(out, rest);
+    buf_strz(out, "?api-version=");
+    buf_str(out, p->api_version);
+}
+
 void dialect_path(const struct call *c, buf *out) {
     const struct attempt *t = &c->attempt;
     str base = t->provider->base_path;
     static const str compatible = STR_INIT("/openai"); /* behind it lies Gemini's compatible endpoint */
     switch (t->speaks) {
-    case CHAT_OPENAI:
-        buf_str(out, base);
-        buf_strz(out, "/chat/completions");
-        return;
-    case CHAT_RESPONSES:
-        buf_str(out, base);
-        buf_strz(out, "/responses");
-        return;
+    case CHAT_OPENAI: put_openai_path(t, "/chat/completions", out); return;
+    case CHAT_RESPONSES: put_openai_path(t, "/responses", out); return;
     case CHAT_ANTHROPIC:
         buf_str(out, base);
         buf_strz(out, "/messages");
@@ -139,7 +157,7 @@ void dialect_path(const struct call *c, buf *out) {
         buf_str(out, cohere_root(base));
         buf_strz(out, "/v2/chat");
         return;
-    default: buf_str(out, base); buf_strz(out, c->surface->path + 3); /* behind "/v1" */
+    default: put_openai_path(t, c->surface->path + 3, out); /* behind "/v1" */
     }
 }
 

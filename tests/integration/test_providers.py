@@ -1,0 +1,94 @@
+"""Providers with ways of their own: Cohere's API, Mistral's ids and names, Azure's two paths."""
+import json
+import unittest
+
+from lib import Dray, Upstream, chat_answer, events, openai_ok
+
+CALL = {"id": "call_abcdefghijklmnopqrstuvwx", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+TOOL = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}}
+TURN = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": CALL["id"], "content": "done"}]
+
+
+def cohere(x):
+    q = json.loads(x.request.body)
+    usage = {"billed_units": {"input_tokens": 10, "output_tokens": 5}, "tokens": {"input_tokens": 90, "output_tokens": 6}}
+    if not q["stream"]:
+        x.whole({"id": "c-1", "finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [{"type": "text", "text": "Hello."}]}, "usage": usage})
+        return
+    x.start()
+    for e in ({"type": "message-start", "id": "c-1", "delta": {"message": {"role": "assistant"}}},
+              {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}},
+              {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "Hel"}}}},
+              {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "lo."}}}},
+              {"type": "content-end", "index": 0},
+              {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}}):
+        x.chunk(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode())
+    x.chunk(b"data: [DONE]\n\n")
+    x.end()
+
+
+def ask(model, **more):
+    return {"model": model, "messages": [{"role": "user", "content": "Hi."}], **more}
+
+
+class Providers(unittest.TestCase):
+    def serve(self, handler, line, check):
+        up = Upstream(handler)
+        try:
+            with Dray("workers: 1\nproviders:\n" + line.format(base=f"http://127.0.0.1:{up.port}")) as dray:
+                check(dray, up)
+        finally:
+            up.close()
+
+    def test_cohere(self):
+        def check(dray, up):
+            for base in ("c", "d"):
+                m = dray.call(ask(f"{base}/command-r7b-12-2024"))
+                self.assertEqual((m.status, m.json()["choices"][0]["message"]["content"]), (200, "Hello."), m.body)
+                self.assertEqual((up.last().path, up.last().get("authorization")), ("/v2/chat", "Bearer k"))
+            row = dray.row(m)
+            self.assertEqual((row["input_tokens"], row["output_tokens"], row["token_source"]), (10, 5, "provider"))
+            m = dray.call(ask("c/command-r7b-12-2024", stream=True))
+            text = "".join(c["choices"][0]["delta"].get("content") or "" for c in map(json.loads, events(m.body)[:-1]) if c["choices"])
+            self.assertEqual((text, events(m.body)[-1]), ("Hello.", "[DONE]"))
+            self.assertEqual(dray.row(m)["input_tokens"], 10)
+            m = dray.call({**ask("c/command-r7b-12-2024"), "max_tokens": 9}, "/v1/messages")
+            self.assertEqual(m.json()["content"][0]["text"], "Hello.")
+        self.serve(cohere, "  c: {{kind: cohere, base_url: \"{base}/compatibility/v1\", api_key: k}}\n  d: {{kind: cohere, base_url: \"{base}\", api_key: k}}\n", check)
+
+    def test_mistral_gets_what_it_takes(self):
+        def check(dray, up):
+            m = dray.call({"model": "m/x", "messages": TURN, "tools": [TOOL], "max_completion_tokens": 7, "seed": 3, "stream": True})
+            self.assertEqual(m.status, 200, m.body)
+            q = up.last().json()
+            called, answered = q["messages"][1]["tool_calls"][0]["id"], q["messages"][2]["tool_call_id"]
+            self.assertEqual(called, answered)
+            self.assertRegex(called, r"^[A-Za-z0-9]{9}$")
+            self.assertEqual((q["max_tokens"], q["random_seed"], q["model"]), (7, 3, "x"))
+            self.assertLessEqual({"seed", "max_completion_tokens", "stream_options"} & set(q), set())
+            self.assertEqual(events(m.body)[-1], "[DONE]")
+            # what it takes as it is passes as it is, whatever else is in it
+            body = json.dumps({"model": "m/x", "messages": TURN[:1], "safe_prompt": True}, indent=1).encode()
+            self.assertEqual(dray.call(body).status, 200)
+            self.assertEqual(up.last().body, body.replace(b"m/x", b"x"))
+        self.serve(openai_ok, "  m: {{kind: mistral, base_url: \"{base}/v1\", api_key: k}}\n", check)
+
+    def test_azure_both_ways(self):
+        def check(dray, up):
+            for name, path in (("new", "/openai/v1/chat/completions"), ("old", "/openai/deployments/my%20dep/chat/completions?api-version=2024-10-21")):
+                self.assertEqual(dray.call(ask(f"{name}/my dep")).status, 200)
+                self.assertEqual((up.last().path, up.last().get("api-key")), (path, f"k-{name}"))
+            m = dray.call(ask("ignored"), "/openai/deployments/old%2Fgpt-4o/chat/completions?api-version=2099-01-01")
+            self.assertEqual(m.status, 200, m.body)
+            self.assertEqual(up.last().path, "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
+            m = dray.call({"model": "old/e", "input": "x"}, "/v1/embeddings")
+            self.assertEqual(up.last().path, "/openai/deployments/e/embeddings?api-version=2024-10-21")
+        def azure(x):
+            x.whole(chat_answer({"model": "gpt"}))
+        self.serve(azure, "  new: {{kind: azure, base_url: \"{base}\", api_key: k-new}}\n"
+                   "  old: {{kind: azure, base_url: \"{base}\", api_key: k-old, api_version: 2024-10-21}}\n", check)
+
+
+if __name__ == "__main__":
+    unittest.main()
