@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "catalog/bpe.h"
 #include "catalog/catalog.h"
 #include "facts/facts.h"
 #include "facts/finish.h"
@@ -257,8 +258,9 @@ void chat_facts(const struct chat_request *r, struct facts *f, struct prompt *p)
  * bytes: whoever may fetch fills `data` and `mime` before the request is written. NULL: none. */
 struct chat_part *chat_needs_bytes(const struct chat_request *r, enum chat_dialect to,
                                    const struct chat_part *after);
-/* Tokens of everything in it (text, tools, calls; media by a flat figure), estimated: for count_tokens. */
-uint64_t chat_count_tokens(const struct chat_request *r);
+/* Tokens of everything in it (text, tools, calls; media by a flat figure): for count_tokens. Text is counted by
+ * `exact`, or estimated without one. */
+uint64_t chat_count_tokens(const struct chat_request *r, const struct bpe *exact);
 /* The answer to a dialect's count_tokens. */
 void chat_count_write(enum chat_dialect d, uint64_t tokens, buf *out);
 

@@ -46,32 +46,49 @@ void chat_facts(const struct chat_request *r, struct facts *f, struct prompt *p)
 /* ---- tokens ---- */
 
 /* A picture of usual size, a minute of sound, a few pages; and what a message or tool costs beside its text. */
-enum { MEDIA_TOKENS = 1000, MESSAGE_TOKENS = 4, TOOL_TOKENS = 8 };
+enum { MEDIA_TOKENS = 1000, MESSAGE_TOKENS = 4, TOOL_TOKENS = 8, COUNT_MAX = 64 << 20 };
 
-static void count_parts(struct token_estimate *t, const struct chat_part *parts) {
+struct token_count {
+    struct token_estimate t;
+    const struct bpe *exact;
+    arena *a;
+};
+
+/* A JSON text, or with `escaped` the inside of a JSON string. */
+static void count_text(struct token_count *c, str text, bool escaped) {
+    if (!c->exact)
+        tokens_add(&c->t, text, escaped);
+    else
+        c->t.tokens += bpe_count(c->exact, escaped ? jt_str((jtext){text}, c->a) : text);
+}
+
+static void count_parts(struct token_count *c, const struct chat_part *parts) {
     for (const struct chat_part *p = parts; p; p = p->next) {
-        tokens_add(t, p->text.raw, true);
-        tokens_add(t, p->args, false);
-        if (p->type == PART_CALL) tokens_add(t, p->name.raw, true);
-        if (p->type >= PART_IMAGE && p->type <= PART_FILE) t->tokens += MEDIA_TOKENS;
-        if (p->type == PART_RESULT) count_parts(t, p->parts);
+        count_text(c, p->text.raw, true);
+        count_text(c, p->args, false);
+        if (p->type == PART_CALL) count_text(c, p->name.raw, true);
+        if (p->type >= PART_IMAGE && p->type <= PART_FILE) c->t.tokens += MEDIA_TOKENS;
+        if (p->type == PART_RESULT) count_parts(c, p->parts);
     }
 }
 
-uint64_t chat_count_tokens(const struct chat_request *r) {
-    struct token_estimate t = {0};
+uint64_t chat_count_tokens(const struct chat_request *r, const struct bpe *exact) {
+    arena scratch; /* for texts that are unescaped to be counted */
+    struct token_count c = {.exact = exact, .a = &scratch};
+    arena_init(&scratch, 4096, COUNT_MAX);
     for (const struct chat_message *m = r->messages; m; m = m->next) {
-        t.tokens += MESSAGE_TOKENS;
-        count_parts(&t, m->parts);
+        c.t.tokens += MESSAGE_TOKENS;
+        count_parts(&c, m->parts);
     }
     for (const struct chat_tool *tool = r->tools; tool; tool = tool->next) {
-        t.tokens += TOOL_TOKENS;
-        tokens_add(&t, tool->name.raw, true);
-        tokens_add(&t, tool->description.raw, true);
-        tokens_add(&t, tool->schema, false);
+        c.t.tokens += TOOL_TOKENS;
+        count_text(&c, tool->name.raw, true);
+        count_text(&c, tool->description.raw, true);
+        count_text(&c, tool->schema, false);
     }
-    tokens_add(&t, r->schema, false);
-    return tokens_estimate(&t);
+    count_text(&c, r->schema, false);
+    arena_free(&scratch);
+    return tokens_estimate(&c.t);
 }
 
 void chat_count_write(enum chat_dialect d, uint64_t tokens, buf *out) {

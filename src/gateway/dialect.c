@@ -2,8 +2,8 @@
 #include "gateway/dialect.h"
 
 #include "base/log.h"
-
-#include <stdio.h>
+#include "gateway/counter.h"
+#include "gateway/gateway.h"
 
 enum { TRANSLATED_MAX = 64 << 20, SCRATCH_FIRST = 4096, SCRATCH_MAX = 64 << 20, DROPPED_MAX = 8192 };
 
@@ -329,20 +329,23 @@ void dialect_error_event(const struct call *c, enum fault f, const char *why, bu
 
 /* ---- counting ---- */
 
+/* Counted by the tokenizer of the model that is asked for, where dray has it, else estimated. */
 void own_count_tokens(struct call *c) {
     struct call_request *r = c->r;
-    struct facts f;
-    struct prompt p;
-    char text[64];
+    struct resolution to;
+    buf out;
     if (json_scan(&r->scan, buf_view(&r->body), true) != JSON_DONE) {
         call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body is not valid JSON.");
         return;
     }
     if (!dialect_read(c)) return;
-    facts_init(&f);
-    chat_facts(&r->chat, &f, &p);
-    bool anthropic = c->surface->chat == CHAT_ANTHROPIC;
-    int n = snprintf(text, sizeof text, "{\"%s\":%u}", anthropic ? "input_tokens" : "totalTokens", f.input_tokens);
+    str model = json_text((jval){r->chat.model.raw, J_STRING, true}, &r->a);
+    config_resolve(c->config, model, (enum dialect)c->surface->dialect, &to);
+    const struct bpe *exact =
+        to.what == RESOLVED_TARGET ? counter_for(gateway_counter(c->w->gateway), to.target.model) : NULL;
+    buf_init(&out, 256);
+    chat_count_write((enum chat_dialect)c->surface->chat, chat_count_tokens(&r->chat, exact), &out);
     c->status = 200;
-    relay_own(c, 200, "application/json", str_make(text, (size_t)n));
+    relay_own(c, 200, "application/json", buf_view(&out));
+    buf_free(&out);
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/counter.h"
 #include "gateway/labeler.h"
 #include "gateway/override.h"
 #include "gateway/queries.h"
@@ -52,6 +53,7 @@ struct gateway {
     struct labeler *labeler;
     struct queries *queries;
     struct override *override;
+    struct counter *counter;
     struct sim *sim; /* stands in for providers of kind sim; NULL when there is none */
     struct resolver *resolver;
     struct origin_sessions *sessions;
@@ -75,6 +77,7 @@ struct books *gateway_books(struct gateway *g) {
 struct resolver *gateway_resolver(struct gateway *g) {
     return g->resolver;
 }
+const struct counter *gateway_counter(const struct gateway *g) { return g->counter; }
 struct queries *gateway_queries(struct gateway *g) {
     return g->queries;
 }
@@ -361,6 +364,7 @@ static void gateway_free(struct gateway *g) {
     queries_stop(g->queries); /* when the start failed half-way */
     labeler_stop(g->labeler);
     override_free(g->override);
+    counter_stop(g->counter);
     if (g->books) {
         uint64_t left = books_close(g->books, BOOKS_DRAIN_US);
         if (left) log_event(LOG_WARN, "books_left_in_spool", log_i("events", (int64_t)left));
@@ -395,6 +399,7 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
         return NULL;
     }
     g->override = override_open(c->ledger_path);
+    g->counter = counter_start();
     g->queries = queries_start(arena_strz(&c->a, c->ledger_path));
     g->labeler = labeler_start(c->workers, books_writer(g->books, c->workers), g->prompt_key);
     for (unsigned i = 0; i < c->workers; i++)

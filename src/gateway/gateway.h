@@ -7,6 +7,7 @@
 #include "config/config.h"
 
 struct books;
+struct counter;
 struct labeler;
 struct override;
 struct queries;
@@ -28,6 +29,7 @@ const uint64_t *gateway_prompt_key(const struct gateway *g);
 struct labeler *gateway_labeler(struct gateway *g);
 struct queries *gateway_queries(struct gateway *g);
 struct override *gateway_override(struct gateway *g);
+const struct counter *gateway_counter(const struct gateway *g);
 void gateway_metrics(struct gateway *g, buf *out);
 bool gateway_stopping(const struct gateway *g);
 /* Any thread, from a signal or the admin API: reads the file again. False with why; nothing changes then. */

@@ -1,8 +1,11 @@
 """Providers with ways of their own: Cohere's API, Mistral's ids and names, Azure's two paths."""
 import json
+import os
+import shutil
+import tempfile
 import unittest
 
-from lib import Dray, Upstream, chat_answer, events, openai_ok
+from lib import CLIENTS, Dray, Upstream, chat_answer, events, openai_ok, until
 
 CALL = {"id": "call_abcdefghijklmnopqrstuvwx", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 TOOL = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}}
@@ -88,6 +91,23 @@ class Providers(unittest.TestCase):
             x.whole(chat_answer({"model": "gpt"}))
         self.serve(azure, "  new: {{kind: azure, base_url: \"{base}\", api_key: k-new}}\n"
                    "  old: {{kind: azure, base_url: \"{base}\", api_key: k-old, api_version: 2024-10-21}}\n", check)
+
+    def test_tokens_are_counted(self):
+        """Exactly for an OpenAI model, when its rank file is there; estimated for the others."""
+        ranks = f"{CLIENTS}/node_modules/gpt-tokenizer/data"
+        if not os.path.isdir(ranks):
+            self.skipTest("no rank files: script/bootstrap")
+        data = tempfile.mkdtemp(prefix="dray-data-")
+        os.symlink(ranks, f"{data}/tokenizers")
+        text = "The quick brown fox jumps over the lazy dog. \U0001f600\U0001f600 \u65e5\u672c\u8a9e " * 20
+        ask = {"model": "o/gpt-4o", "messages": [{"role": "user", "content": text}]}
+        with Dray("providers:\n  o: {kind: openai, base_url: \"http://127.0.0.1:9/v1\", api_key: k}\n", env={"DRAY_DATA": data}) as dray:
+            count = lambda q, path="/v1/messages/count_tokens": dray.call(q, path).json()
+            until(lambda: count(ask)["input_tokens"] == 285, "the exact count")  # gpt-tokenizer: 281, and 4 for the message
+            gemini = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+            self.assertEqual(count(gemini, "/v1beta/models/o%2Fgpt-4o:countTokens"), {"totalTokens": 285})
+            self.assertNotEqual(count({**ask, "model": "o/other"})["input_tokens"], 285)
+        shutil.rmtree(data)
 
 
 if __name__ == "__main__":

@@ -305,7 +305,7 @@ static void test_count_and_fetch(void **state) {
           "there\"},{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"http://x/"
           "a.png\"}},{\"type\":\"document\",\"source\":"
           "{\"type\":\"url\",\"url\":\"http://x/b.pdf\"}}]}]}");
-    assert_int_equal(chat_count_tokens(&t.r), 2 + 4 + 2000);
+    assert_int_equal(chat_count_tokens(&t.r, NULL), 2 + 4 + 2000);
     struct chat_part *p = chat_needs_bytes(&t.r, CHAT_BEDROCK, NULL);
     assert_true(p && p->type == PART_IMAGE);
     struct chat_part *q = chat_needs_bytes(&t.r, CHAT_BEDROCK, p);
