@@ -276,6 +276,8 @@ struct chat_stream *chat_stream_new(enum chat_dialect from, enum chat_dialect to
     return s;
 }
 
+void chat_stream_list(struct chat_stream *s) { s->writer.list = true; }
+
 bool chat_stream_event(struct chat_stream *s, str event, str data, arena *scratch, buf *out) {
     jval root;
     s->writer.out = out;

@@ -270,6 +270,10 @@ enum chat_translation { TRANSLATION_STRICT, TRANSLATION_WARN, TRANSLATION_DROP }
 bool chat_request_write(const struct chat_request *r, const struct chat_target *to, enum chat_translation mode,
                         struct chat_account *acc, buf *out, str *param, err *e);
 
+/* A request that passes in the client's own dialect, in `out` without what providers of other dialects have signed
+ * in it. False, and nothing written, when there is none of that. */
+bool chat_clean(enum chat_dialect d, str body, buf *out);
+
 /* ---- answers ---- */
 
 /* Reads a whole answer. False when it is not what the dialect answers with. */
@@ -286,6 +290,8 @@ struct chat_stream;
  * reads what a stream of the client's own dialect tells. */
 struct chat_stream *chat_stream_new(enum chat_dialect from, enum chat_dialect to, const struct chat_request *r,
                                     str model, uint64_t seed, int64_t created, arena *a);
+/* Gemini's clients may want a stream as one JSON list: call before the first event. */
+void chat_stream_list(struct chat_stream *s);
 /* One event of the provider (SSE event and data; for Bedrock the frame's :event-type and payload);
  * `scratch` may be reset after each. The client's bytes go to `out`. False when the event is not
  * what the dialect may send: an error event has then been written. */

@@ -70,6 +70,7 @@ jtext chat_call_name(const struct chat_request *r, jtext id);
 /* Signatures carry the dialect they are from, so that no provider gets another's. */
 jtext chat_sign(arena *a, enum chat_dialect d, jtext signature);
 jtext chat_signature_for(enum chat_dialect d, jtext signature); /* empty: not from that dialect */
+#define CHAT_NO_SIGNATURE "skip_thought_signature_validator"    /* Google's word for a call without one */
 const char *chat_effort_word(uint8_t effort);                   /* low, medium, ... */
 uint8_t chat_effort_of(jval word);                              /* EFFORT_UNSAID when it is none of them */
 int64_t chat_effort_budget(uint8_t effort);                     /* thinking tokens that stand for it */
@@ -134,8 +135,9 @@ struct chat_writer {
     uint8_t finish;
     jtext stop;
     bool begun, ended, has_usage, calls_seen;
-    uint32_t blocks; /* blocks or items begun */
-    int open;        /* kind of the open block, -1 none */
+    bool list, listed; /* Gemini: a JSON list in place of events; its first item is out */
+    uint32_t blocks;   /* blocks or items begun */
+    int open;          /* kind of the open block, -1 none */
     uint32_t open_call;
     uint32_t sequence;
     uint16_t roles;    /* choices whose role was sent */

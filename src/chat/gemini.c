@@ -347,21 +347,30 @@ static void write_answer(const struct chat_answer *ans, str model, uint64_t seed
 
 /* ---- writing: streamed ---- */
 
-static void chunk_begin(struct chat_writer *c, jw *w) {
-    buf_strz(c->out, "data: ");
+static void item_begin(struct chat_writer *c, jw *w) {
+    buf_strz(c->out, !c->list ? "data: " : c->listed ? ",\r\n" : "[");
+    c->listed = true;
     jw_init(w, c->out);
+}
+
+static void item_end(struct chat_writer *c, bool last) {
+    buf_strz(c->out, !c->list ? "\r\n\r\n" : last ? "]" : "\n");
+}
+
+static void chunk_begin(struct chat_writer *c, jw *w) {
+    item_begin(c, w);
     jw_object(w);
     jw_karray(w, "candidates");
     candidate_begin(w);
 }
 
-static void chunk_end(struct chat_writer *c, unsigned index, const char *finish, jw *w) {
+static void chunk_end(struct chat_writer *c, unsigned index, const char *finish, bool last, jw *w) {
     candidate_end(w, index, finish);
     jw_array_end(w);
     if (c->has_usage) write_usage(&c->usage, w);
     write_tail(w, c->id, c->seed, c->model, c->a);
     jw_object_end(w);
-    buf_strz(c->out, "\r\n\r\n");
+    item_end(c, last);
 }
 
 /* A call is told whole: its arguments are gathered until it ends. */
@@ -371,7 +380,7 @@ static void call_flush(struct chat_writer *c) {
     chunk_begin(c, &w);
     str args = chat_args(c->a, (jtext){arena_str(c->a, buf_view(&c->text))});
     write_call(&w, c->open_id, c->open_name, args, c->open_signature);
-    chunk_end(c, (unsigned)c->open, NULL, &w);
+    chunk_end(c, (unsigned)c->open, NULL, false, &w);
     buf_clear(&c->text);
     c->open = -1;
 }
@@ -403,7 +412,7 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
             write_text(&w, JT_NONE, true, ev->text);
         else
             write_text(&w, ev->text, ev->type == CE_THINKING, JT_NONE);
-        chunk_end(c, ev->choice, NULL, &w);
+        chunk_end(c, ev->choice, NULL, false, &w);
         break;
     case CE_CALL: call_begin(c, ev); break;
     case CE_ARGS: buf_str(&c->text, ev->text.raw); break;
@@ -415,20 +424,19 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
             c->finish = ev->finish; /* told at the end, with the usage */
         } else {
             chunk_begin(c, &w);
-            chunk_end(c, ev->choice, finish_word(ev->finish), &w);
+            chunk_end(c, ev->choice, finish_word(ev->finish), false, &w);
         }
         break;
     case CE_ERROR:
-        buf_strz(c->out, "data: ");
-        jw_init(&w, c->out);
+        item_begin(c, &w);
         write_error(ev->error, &w);
-        buf_strz(c->out, "\r\n\r\n");
+        item_end(c, true);
         break;
     case CE_END:
         call_flush(c);
         chunk_begin(c, &w);
         write_text(&w, JT_NONE, false, JT_NONE);
-        chunk_end(c, 0, finish_word(c->finish), &w);
+        chunk_end(c, 0, finish_word(c->finish), true, &w);
         break;
     default: break;
     }

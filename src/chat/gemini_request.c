@@ -416,7 +416,10 @@ static bool read_generation(struct chat_request *r, jval v, err *e) {
     return chat_read_members(r, v, generation, sizeof generation / sizeof *generation, &param, e);
 }
 
+static bool read_inner(struct chat_request *r, jval v, err *e);
+
 static const struct chat_member members[] = {
+    {STR_INIT("generateContentRequest"), read_inner}, /* countTokens may hold a whole request */
     {STR_INIT("contents"), read_contents},
     {STR_INIT("systemInstruction"), read_system},
     {STR_INIT("system_instruction"), read_system},
@@ -430,6 +433,14 @@ static const struct chat_member members[] = {
     {STR_INIT("labels"), NULL},
     {STR_INIT("model"), NULL},
 };
+
+static bool read_inner(struct chat_request *r, jval v, err *e) {
+    str param;
+    if (r->messages || r->tools) return fail(e, "One of 'contents' and 'generateContentRequest' is enough.");
+    if (json_get(v, STR("generateContentRequest")).type != J_NONE)
+        return fail(e, "A 'generateContentRequest' holds no other.");
+    return chat_read_members(r, v, members, sizeof members / sizeof *members, &param, e);
+}
 
 bool gemini_read_request(struct chat_request *r, jval root, str *param, err *e) {
     r->include_usage = true;
@@ -491,7 +502,7 @@ static void write_call(struct up *u, const struct chat_part *p, bool first) {
     if (jt_has(sign))
         jw_kjt(w, "thoughtSignature", sign);
     else if (first && u->three)
-        jw_kstr(w, "thoughtSignature", STR("skip_thought_signature_validator"));
+        jw_kstr(w, "thoughtSignature", STR(CHAT_NO_SIGNATURE));
     jw_object_end(w);
 }
 

@@ -35,7 +35,7 @@ static bool wanted(const struct provider *p, str name) {
 static void add_auth(struct call *c, struct provider_pool *pool, buf *b) {
     const struct provider *p = c->attempt.provider;
     unsigned k = pool->auth_next;
-    bool native = dialect_is_native(c);
+    bool native = c->attempt.native;
     buf_str(b, native ? pool->auth[k].native : pool->auth[k].block);
     if (pool->auth_count > 1) pool->auth_next = (uint16_t)((k + 1) % pool->auth_count);
     dialect_headers(c, b);
@@ -76,7 +76,7 @@ static str build_head(struct call *c, struct provider_pool *pool, unsigned piece
     str path = arena_str(&r->a, str_skip(buf_view(b), path_at));
     bool azure_only = r->path_model.n && strcmp(p->kind->name, "azure") != 0; /* its api-version */
     if (r->query.n && !azure_only && !p->api_version.n && !c->attempt.translated &&
-        c->attempt.speaks != CHAT_GEMINI) {
+        !(c->attempt.native && p->kind->native == DIALECT_GEMINI)) {
         buf_char(b, '?');
         buf_str(b, r->query);
     }
@@ -103,7 +103,8 @@ static unsigned spliced(struct call *c, uint64_t *total) {
     bool inject = c->is_stream && c->surface->tap == TAP_CHAT && !r->q.include_usage && p->kind->stream_options &&
                   p->stream_usage == STREAM_USAGE_INJECT;
     /* Gemini's model is in the path; a default that the client left to the provider stays so. */
-    bool fixed = c->attempt.speaks == CHAT_GEMINI || (r->q.model.type == J_NONE && !r->path_model.n);
+    bool fixed = (c->attempt.native && p->kind->native == DIALECT_GEMINI) ||
+                 (r->q.model.type == J_NONE && !r->path_model.n);
     unsigned edits =
                  fixed ? 0 : openai_splices(&r->q, &r->scan, body, c->attempt.target.model, inject, &r->a, edit),
              n = 1;
@@ -127,14 +128,18 @@ static unsigned build_request(struct call *c, struct provider_pool *pool) {
     uint64_t total = 0;
     unsigned n = 2;
     c->attempt.injected = false;
-    if (c->attempt.translated || c->attempt.rewritten) {
-        if (!dialect_write(c)) return 0;
-        c->attempt.injected = c->attempt.rewritten && c->is_stream && !r->q.include_usage &&
-                              c->attempt.provider->kind->stream_options;
+    bool anew = c->attempt.translated || c->attempt.rewritten;
+    if (anew && !dialect_write(c)) return 0;
+    c->attempt.injected =
+        c->attempt.rewritten && c->is_stream && !r->q.include_usage && c->attempt.provider->kind->stream_options;
+    if (!anew && !(anew = dialect_rename(c))) {
+        n = spliced(c, &total);
+        anew = dialect_clean(c, n);
+    }
+    if (anew) {
         r->iov[1] = (struct iovec){r->up.p, r->up.n};
         total = r->up.n;
-    } else {
-        n = spliced(c, &total);
+        n = 2;
     }
     str head = build_head(c, pool, n - 1, total);
     r->iov[0] = (struct iovec){(char *)(uintptr_t)head.p, head.n};

@@ -373,7 +373,8 @@ void call_tick(struct call *c) {
         /* fallthrough */
     case CALL_TRY:
         if (!c->attempt.stream) try_next(c);
-        if (!c->begun && !c->settled) { /* the request is on its way: now the label and the books */
+        if (!c->surface->endpoint) return; /* a question that costs nothing (count_tokens) is no call */
+        if (!c->begun && !c->settled) {    /* the request is on its way: now the label and the books */
             call_label(c);
             settle_begin(c);
         }

@@ -68,6 +68,7 @@ struct attempt {
     int8_t speaks;   /* enum chat_dialect spoken to the provider; -1: not a conversation */
     bool rewritten;  /* the client's dialect, but written anew: this kind refuses something in it */
     bool translated; /* not the client\'s */
+    bool native;     /* the provider is asked by its own API, not by one that is compatible with OpenAI's */
     bool connected, sent, injected, reused;
     uint16_t status;
     uint64_t start_us, sent_us, first_us, last_us; /* loop clock */
@@ -89,6 +90,8 @@ struct call {
     bool head_sent;     /* bytes of the answer have gone to the client */
     bool is_stream;     /* the client asked for a stream */
     bool relay_sse;     /* the answer is one */
+    bool list_down;     /* Gemini without alt=sse: it goes down as a JSON list */
+    bool listed;        /* its first item is out */
     bool routed, strip, chunked_down, ended, paused, keep, compressed;
     enum fault fault;
     uint16_t status; /* of the answer to the client */

@@ -2,6 +2,7 @@
 #include "gateway/dialect.h"
 
 #include "base/log.h"
+#include "chat/gemini_embed.h"
 #include "gateway/counter.h"
 #include "gateway/gateway.h"
 
@@ -39,17 +40,36 @@ static int spoken_to(const struct call *c, const struct provider *p) {
     }
 }
 
+static bool same_dialect(const struct provider_kind *k, int chat) {
+    return (chat == CHAT_ANTHROPIC && k->native == DIALECT_ANTHROPIC) ||
+           (chat == CHAT_GEMINI && k->native == DIALECT_GEMINI);
+}
+
+/* alt=sse among the parameters of a query. */
+static bool wants_events(str query) {
+    for (str rest = query, part; str_cut(&rest, '&', &part);)
+        if (str_eqz(part, "alt=sse")) return true;
+    return false;
+}
+
 void dialect_choose(struct call *c) {
     struct attempt *t = &c->attempt;
+    const struct surface *s = c->surface;
     t->speaks = -1;
-    t->translated = false;
+    t->translated = t->native = false;
     c->dropped = STR_NONE;
-    if (!has_dialect(c->surface)) return;
-    t->speaks = (int8_t)spoken_to(c, t->provider);
-    t->translated = t->speaks != c->surface->chat;
-    t->rewritten =
-        t->speaks == CHAT_OPENAI && !t->translated &&
-        chat_quirks_refuse(chat_quirks(str_from(t->provider->kind->name)), &c->r->scan, buf_view(&c->r->body));
+    if (has_dialect(s)) {
+        t->speaks = (int8_t)spoken_to(c, t->provider);
+        t->translated = t->speaks != s->chat;
+        t->native = t->speaks == CHAT_ANTHROPIC || t->speaks == CHAT_GEMINI;
+        t->rewritten =
+            t->speaks == CHAT_OPENAI && !t->translated &&
+            chat_quirks_refuse(chat_quirks(str_from(t->provider->kind->name)), &c->r->scan, buf_view(&c->r->body));
+        c->list_down = s->path_stream && !wants_events(c->r->query);
+    } else if (s->dialect == DIALECT_GEMINI) { /* embeddings: passed on as they are, or not at all */
+        t->native = t->provider->kind->native == DIALECT_GEMINI;
+        t->translated = !t->native;
+    }
 }
 
 /* Field by field what this target cannot carry: for the client's head, the ledger and, on `warn`, the log. */
@@ -78,6 +98,10 @@ bool dialect_write(struct call *c) {
     struct chat_account lost = {.a = &c->a};
     str param = STR_NONE;
     err e;
+    if (t->speaks < 0) {
+        attempt_unsupported(c, STR("model"), "This provider has no embeddings in Gemini's form.");
+        return false;
+    }
     if (!dialect_read(c)) return false;
     r->chat.input_estimate = r->facts.input_tokens;
     buf_init(&r->up, TRANSLATED_MAX);
@@ -89,6 +113,27 @@ bool dialect_write(struct call *c) {
     attempt_unsupported(c, param, e.msg);
     return false;
 }
+
+bool dialect_rename(struct call *c) {
+    struct call_request *r = c->r;
+    if (!c->attempt.native || c->attempt.provider->kind->native != DIALECT_GEMINI) return false;
+    buf_init(&r->up, TRANSLATED_MAX);
+    return gemini_rename(&r->scan, buf_view(&r->body), c->attempt.target.model, &r->a, &r->up);
+}
+
+bool dialect_clean(struct call *c, unsigned n) {
+    struct call_request *r = c->r;
+    if (c->surface->chat < 0 || !memmem(r->body.p, r->body.n, "\"dray", 5)) return false;
+    buf whole;
+    buf_init(&whole, TRANSLATED_MAX);
+    buf_init(&r->up, TRANSLATED_MAX);
+    for (unsigned i = 1; i < n; i++) buf_add(&whole, r->iov[i].iov_base, r->iov[i].iov_len);
+    bool cleaned = !whole.failed && chat_clean((enum chat_dialect)c->surface->chat, buf_view(&whole), &r->up);
+    buf_free(&whole);
+    return cleaned && !r->up.failed;
+}
+
+/* ---- the path ---- */
 
 /* One segment of a path. */
 static void put_segment(str s, buf *out) {
@@ -130,34 +175,38 @@ static void put_openai_path(const struct attempt *t, const char *rest, buf *out)
     buf_str(out, p->api_version);
 }
 
-void dialect_path(const struct call *c, buf *out) {
+static void gemini_path(const struct call *c, buf *out) {
+    static const str compatible = STR_INIT("/openai"); /* behind it lies Gemini's compatible endpoint */
     const struct attempt *t = &c->attempt;
     str base = t->provider->base_path;
-    static const str compatible = STR_INIT("/openai"); /* behind it lies Gemini's compatible endpoint */
-    switch (t->speaks) {
-    case CHAT_OPENAI: put_openai_path(t, "/chat/completions", out); return;
-    case CHAT_RESPONSES: put_openai_path(t, "/responses", out); return;
-    case CHAT_ANTHROPIC:
-        buf_str(out, base);
-        buf_strz(out, "/messages");
-        return;
-    case CHAT_GEMINI:
-        buf_str(out, str_ends(base, compatible) ? str_take(base, base.n - compatible.n) : base);
-        buf_strz(out, "/models/");
-        buf_str(out, t->target.model);
-        buf_strz(out, c->is_stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
-        return;
-    case CHAT_BEDROCK:
-        buf_str(out, base);
-        buf_strz(out, "/model/");
-        put_segment(t->target.model, out);
-        buf_strz(out, c->is_stream ? "/converse-stream" : "/converse");
-        return;
-    case CHAT_COHERE:
-        buf_str(out, cohere_root(base));
+    buf_str(out, str_ends(base, compatible) ? str_take(base, base.n - compatible.n) : base);
+    buf_strz(out, "/models/");
+    buf_str(out, t->target.model);
+    buf_char(out, ':');
+    buf_strz(out, !t->translated ? c->surface->path : c->is_stream ? "streamGenerateContent" : "generateContent");
+    if (c->is_stream) buf_strz(out, "?alt=sse");
+}
+
+static void bedrock_path(const struct call *c, buf *out) {
+    buf_str(out, c->attempt.provider->base_path);
+    buf_strz(out, "/model/");
+    put_segment(c->attempt.target.model, out);
+    buf_strz(out, c->is_stream ? "/converse-stream" : "/converse");
+}
+
+void dialect_path(const struct call *c, buf *out) {
+    static const char *const paths[] = {
+        [CHAT_OPENAI] = "/chat/completions", [CHAT_RESPONSES] = "/responses", [CHAT_ANTHROPIC] = "/messages"};
+    const struct attempt *t = &c->attempt;
+    if (t->native && t->provider->kind->native == DIALECT_GEMINI) {
+        gemini_path(c, out);
+    } else if (t->speaks == CHAT_BEDROCK) {
+        bedrock_path(c, out);
+    } else if (t->speaks == CHAT_COHERE) {
+        buf_str(out, cohere_root(t->provider->base_path));
         buf_strz(out, "/v2/chat");
-        return;
-    default: put_openai_path(t, c->surface->path + 3, out); /* behind "/v1" */
+    } else {
+        put_openai_path(t, t->translated ? paths[t->speaks] : c->surface->path + strlen("/v1"), out);
     }
 }
 
@@ -168,10 +217,6 @@ enum auth_style dialect_auth(const struct provider *p, str key) {
         return str_starts(key, STR("sk-ant-oat")) ? AUTH_BEARER : AUTH_X_API_KEY;
     if (p->kind->native == DIALECT_GEMINI) return AUTH_GOOG;
     return (enum auth_style)p->auth;
-}
-
-bool dialect_is_native(const struct call *c) {
-    return c->attempt.speaks == CHAT_ANTHROPIC || c->attempt.speaks == CHAT_GEMINI;
 }
 
 bool dialect_keeps_header(const struct call *c, str name) {
@@ -226,6 +271,7 @@ void dialect_stream_begin(struct call *c) {
     enum chat_dialect to = t->translated ? (enum chat_dialect)c->surface->chat : CHAT_DIALECTS;
     c->translator = chat_stream_new((enum chat_dialect)t->speaks, to, t->translated ? &c->r->chat : NULL,
                                     client_model(c), seed(c), created(c), &c->a);
+    if (c->list_down) chat_stream_list(c->translator);
 }
 
 bool dialect_stream_event(struct call *c, str event, str data, buf *out) {
@@ -283,11 +329,16 @@ static void rewrite_answer(struct call *c, struct chat_answer *ans) {
 
 bool dialect_answer(struct call *c) {
     const struct attempt *t = &c->attempt;
-    bool own = t->speaks < 0 || t->speaks == CHAT_OPENAI || t->speaks == CHAT_RESPONSES;
+    bool own = !t->native;
     arena a;
     struct chat_answer ans = {0};
+    if (!c->surface->endpoint) return true; /* nothing is booked of it */
     if (own) openai_answer_read(c->answer, buf_view(&c->hold));
     if (own && !t->translated) return true;
+    if (t->speaks < 0) {
+        gemini_embed_answer(c->answer, buf_view(&c->hold));
+        return true;
+    }
     bool readable = true;
     arena_init(&a, SCRATCH_FIRST, SCRATCH_MAX);
     if (c->status >= 300) {
@@ -306,21 +357,42 @@ bool dialect_answer(struct call *c) {
     return readable;
 }
 
+/* The client's dialect where dray itself speaks: that of its path. */
+static enum chat_dialect client_dialect(const struct surface *s) {
+    return !s                                ? CHAT_OPENAI
+           : s->dialect == DIALECT_ANTHROPIC ? CHAT_ANTHROPIC
+           : s->dialect == DIALECT_GEMINI    ? CHAT_GEMINI
+                                             : CHAT_OPENAI;
+}
+
 void dialect_error(const struct call *c, int status, str type, str code, str message, str param, buf *out) {
-    if (!dialect_is_foreign(c->surface)) {
+    enum chat_dialect d = client_dialect(c->surface);
+    if (d == CHAT_OPENAI) {
         openai_error_write(out, status, type, code, message, param);
         return;
     }
     struct chat_error e = {
         .status = status, .type = type, .code = code, .param = param, .message = message, .retry_ms = -1};
-    if (c->surface->chat == CHAT_ANTHROPIC) e.type = STR_NONE; /* its own word for the status */
-    chat_error_write((enum chat_dialect)c->surface->chat, &e, out);
+    if (d == CHAT_ANTHROPIC) e.type = STR_NONE; /* its own word for the status */
+    chat_error_write(d, &e, out);
 }
 
-void dialect_error_event(const struct call *c, enum fault f, const char *why, buf *out) {
+void dialect_list_item(struct call *c, str data, buf *out) {
+    buf_strz(out, c->listed ? ",\r\n" : "[");
+    buf_str(out, data);
+    c->listed = true;
+}
+
+void dialect_error_event(struct call *c, enum fault f, const char *why, buf *out) {
     buf body;
     buf_init(&body, 4096);
     dialect_error(c, fault_row(f)->status, STR_NONE, str_from(fault_row(f)->name), str_from(why), STR_NONE, &body);
+    if (c->list_down) {
+        dialect_list_item(c, str_trim(buf_view(&body)), out);
+        buf_char(out, ']');
+        buf_free(&body);
+        return;
+    }
     buf_strz(out, c->surface->chat == CHAT_ANTHROPIC ? "event: error\ndata: " : "data: ");
     buf_str(out, str_trim(buf_view(&body)));
     buf_strz(out, "\n\n");
@@ -329,23 +401,29 @@ void dialect_error_event(const struct call *c, enum fault f, const char *why, bu
 
 /* ---- counting ---- */
 
-/* Counted by the tokenizer of the model that is asked for, where dray has it, else estimated. */
+static const struct target *first_target(const struct call_request *r, const struct config *config) {
+    return r->has_on_the_fly ? &r->on_the_fly : &config->router.target[r->plan.target[0]];
+}
+
+/* A target that counts in the client's words is asked; for others dray counts itself: by the model's own tokenizer
+ * where it is there, else by estimate. */
 void own_count_tokens(struct call *c) {
     struct call_request *r = c->r;
-    struct resolution to;
-    buf out;
-    if (json_scan(&r->scan, buf_view(&r->body), true) != JSON_DONE) {
-        call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body is not valid JSON.");
+    call_plan(c);
+    if (c->settled) return;
+    c->is_stream = false;
+    const struct target *t = r->plan.count ? first_target(r, c->config) : NULL;
+    if (t && same_dialect(c->config->provider[t->provider_id].kind, c->surface->chat)) {
+        r->plan.count = 1;
+        c->state = CALL_TRY;
+        call_tick(c);
         return;
     }
-    if (!dialect_read(c)) return;
-    str model = json_text((jval){r->chat.model.raw, J_STRING, true}, &r->a);
-    config_resolve(c->config, model, (enum dialect)c->surface->dialect, &to);
-    const struct bpe *exact =
-        to.what == RESOLVED_TARGET ? counter_for(gateway_counter(c->w->gateway), to.target.model) : NULL;
-    buf_init(&out, 256);
-    chat_count_write((enum chat_dialect)c->surface->chat, chat_count_tokens(&r->chat, exact), &out);
+    const struct bpe *exact = t ? counter_for(gateway_counter(c->w->gateway), t->model) : NULL;
+    buf b;
+    buf_init(&b, 256);
+    chat_count_write((enum chat_dialect)c->surface->chat, chat_count_tokens(&r->chat, exact), &b);
     c->status = 200;
-    relay_own(c, 200, "application/json", buf_view(&out));
-    buf_free(&out);
+    relay_own(c, 200, "application/json", buf_view(&b));
+    buf_free(&b);
 }

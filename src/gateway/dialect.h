@@ -9,16 +9,20 @@
 bool dialect_is_foreign(const struct surface *s);
 /* Reads the request into r->chat (once). False when the call has failed. */
 bool dialect_read(struct call *c);
-/* What is spoken to the attempt's provider: sets attempt.speaks and attempt.translated. */
+/* What is spoken to the attempt's provider: sets attempt.speaks, attempt.translated and attempt.native. */
 void dialect_choose(struct call *c);
 /* Translates the request for the attempt into r->up. False when the call has failed (strict). */
 bool dialect_write(struct call *c);
+/* Gemini's bodies may name the model beside the path: when another than the target's, r->up has the body with the
+ * target's. False: the client's own body is good. */
+bool dialect_rename(struct call *c);
+/* The request as it would pass, in pieces of r->iov from 1 to n: when it holds what other providers have signed,
+ * r->up has it without. */
+bool dialect_clean(struct call *c, unsigned n);
 /* Path of the attempt's request behind the provider's base, with its query. */
 void dialect_path(const struct call *c, buf *out);
 /* How the kind's own dialect wants this credential. */
 enum auth_style dialect_auth(const struct provider *p, str key);
-/* Whether the attempt speaks a dialect that has its own way to show the credential. */
-bool dialect_is_native(const struct call *c);
 /* Whether a header of the client's is for the dialect that the attempt speaks. */
 bool dialect_keeps_header(const struct call *c, str name);
 /* Headers that the provider's dialect needs beyond the credential. */
@@ -34,11 +38,13 @@ void dialect_free(struct call *c);
  * can't be told in the client's words. */
 bool dialect_answer(struct call *c);
 /* The error event of a stream of the client's own dialect that broke (not OpenAI's). */
-void dialect_error_event(const struct call *c, enum fault f, const char *why, buf *out);
+void dialect_error_event(struct call *c, enum fault f, const char *why, buf *out);
+/* An event of a stream that goes down as a JSON list: begins the list, or goes on with it. */
+void dialect_list_item(struct call *c, str data, buf *out);
 /* An error of dray's own, in the dialect of the call's surface. */
 void dialect_error(const struct call *c, int status, str type, str code, str message, str param, buf *out);
 
-/* count_tokens and countTokens, counted by dray. */
+/* count_tokens and countTokens: the target's own count where it has one, else dray's. */
 void own_count_tokens(struct call *c);
 
 #endif

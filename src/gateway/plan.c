@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/gzip.h"
+#include "chat/gemini_embed.h"
 
 #include <stdlib.h>
 
@@ -185,6 +186,8 @@ void request_facts(struct call_request *r, const struct surface *s, const struct
     r->facts_done = true;
     if (dialect_is_foreign(s))
         chat_facts(&r->chat, f, &prompt);
+    else if (s->dialect == DIALECT_GEMINI)
+        gemini_embed_facts(&r->scan, buf_view(&r->body), f, &prompt);
     else
         openai_facts(&r->scan, buf_view(&r->body), f, &prompt);
     f->hour = (uint8_t)(begin_wall / 3600000000u % 24);

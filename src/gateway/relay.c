@@ -68,7 +68,7 @@ static void passed_head(const struct call *c, const struct http_head *h, buf *b)
         const struct http_header *x = &h->header[i];
         if (x->id == HTTP_CONTENT_LENGTH || http_hop_by_hop(h, x) || str_istarts(x->name, STR("x-dray-")))
             continue;
-        if (x->id == HTTP_CONTENT_TYPE && c->attempt.translated) continue;
+        if (x->id == HTTP_CONTENT_TYPE && (c->attempt.translated || c->list_down)) continue;
         if ((x->id == HTTP_RETRY_AFTER || x->id == HTTP_RETRY_AFTER_MS) && h->status < 300) continue;
         should_retry |= x->id == HTTP_X_SHOULD_RETRY;
         buf_str(b, x->name);
@@ -76,7 +76,9 @@ static void passed_head(const struct call *c, const struct http_head *h, buf *b)
         buf_str(b, x->value);
         buf_add(b, "\r\n", 2);
     }
-    if (c->attempt.translated)
+    if (c->list_down)
+        header(b, "content-type", STR("application/json; charset=UTF-8"));
+    else if (c->attempt.translated)
         header(b, "content-type",
                c->relay_sse ? STR("text/event-stream; charset=utf-8") : STR("application/json"));
     bool hopeless = (h->status >= 400 && h->status <= 404) || h->status == 413 || h->status == 422;
@@ -181,6 +183,8 @@ void relay_head(struct call *c, const struct http_head *h) {
     str error = http_get_name(h, STR("x-amzn-errortype")), name; /* "ValidationException:http://…" */
     if (c->attempt.translated && str_cut(&error, ':', &name)) c->error_type = arena_str(&c->a, name);
     buf_clear(b);
+    c->list_down &= c->relay_sse && !c->compressed;
+    c->strip |= c->list_down;
     passed_head(c, h, b);
     if (c->relay_sse) {
         metric_add(&c->w->metrics.streams, 1);
@@ -227,31 +231,45 @@ static void send_piece(struct call *c, str piece, bool last) {
     back_pressure(c);
 }
 
-/* Reads the events of a piece; in strip mode what goes down is gathered in worker.sse. */
+/* Reads one event; in strip mode what goes down is gathered in worker.sse. */
+static void tap_event(struct call *c, const struct sse_event *ev, buf *replaced) {
+    buf *out = &c->w->sse;
+    enum tap_verdict v = TAP_PASS;
+    if (c->translator) {
+        if (!ev->has_data) return;
+        dialect_stream_event(c, ev->event, ev->data, c->attempt.translated ? out : replaced);
+        if (c->list_down && !c->attempt.translated) dialect_list_item(c, ev->data, out);
+        return;
+    }
+    buf_clear(replaced);
+    if (ev->has_data && c->surface->tap != TAP_NONE)
+        v = openai_tap(c->answer, ev->event, ev->data, c->strip && ev->single, c->surface->tap == TAP_RESPONSES,
+                       replaced);
+    if (!c->strip || v == TAP_DROP) return;
+    if (v == TAP_REPLACE) {
+        buf_add(out, ev->bytes.p, ev->data_at);
+        buf_str(out, buf_view(replaced));
+        buf_str(out, str_skip(ev->bytes, ev->data_at + ev->data.n));
+    } else {
+        buf_str(out, ev->bytes);
+    }
+}
+
 static void tap_stream(struct call *c, str piece) {
     struct sse_event ev;
     buf replaced;
     buf_init(&replaced, CALL_SSE_EVENT_MAX);
-    buf *out = &c->w->sse;
-    while (sse_next(&c->sse, &piece, &ev)) {
-        enum tap_verdict v = TAP_PASS;
-        if (c->translator) {
-            if (ev.has_data) dialect_stream_event(c, ev.event, ev.data, c->attempt.translated ? out : &replaced);
-            continue;
-        }
-        buf_clear(&replaced);
-        if (ev.has_data && c->surface->tap != TAP_NONE)
-            v = openai_tap(c->answer, ev.event, ev.data, c->strip && ev.single, c->surface->tap == TAP_RESPONSES,
-                           &replaced);
-        if (!c->strip || v == TAP_DROP) continue;
-        if (v == TAP_REPLACE) {
-            buf_add(out, ev.bytes.p, ev.data_at);
-            buf_str(out, buf_view(&replaced));
-            buf_str(out, str_skip(ev.bytes, ev.data_at + ev.data.n));
-        } else {
-            buf_str(out, ev.bytes);
-        }
-    }
+    while (sse_next(&c->sse, &piece, &ev)) tap_event(c, &ev, &replaced);
+    buf_free(&replaced);
+}
+
+/* The last event, when its blank line ended in a CR that an LF might have followed. */
+static void tap_last(struct call *c) {
+    struct sse_event ev;
+    buf replaced;
+    if (c->compressed || !sse_finish(&c->sse, &ev)) return;
+    buf_init(&replaced, CALL_SSE_EVENT_MAX);
+    tap_event(c, &ev, &replaced);
     buf_free(&replaced);
 }
 
@@ -423,8 +441,8 @@ void relay_broken(struct call *c, enum fault f, const char *detail) {
     if (c->relay_sse && !c->compressed && !c->answer->error) {
         buf out;
         buf_init(&out, CALL_SSE_EVENT_MAX + 8192);
-        if (sse_rest(&c->sse).n &&
-            !c->attempt.translated) { /* a piece of an event: end it, so that the error stands alone */
+        if (sse_rest(&c->sse).n && !c->attempt.translated &&
+            !c->list_down) { /* a piece of an event: end it, so that the error stands alone */
             if (c->strip) buf_str(&out, sse_rest(&c->sse));
             buf_strz(&out, "\n\n");
         }
@@ -436,7 +454,7 @@ void relay_broken(struct call *c, enum fault f, const char *detail) {
         return;
     }
     if (c->relay_sse && c->answer->error && c->chunked_down) { /* the provider told it itself */
-        send_piece(c, STR_NONE, true);
+        send_piece(c, c->list_down && !c->attempt.translated ? STR("]") : STR_NONE, true);
         finish(c);
         return;
     }
@@ -449,12 +467,16 @@ void relay_broken(struct call *c, enum fault f, const char *detail) {
  * whether it was whole. False when it wasn't and the client has to be told yet. */
 static bool stream_ended(struct call *c) {
     buf *out = &c->w->sse;
-    bool told = c->answer->error;
     buf_clear(out);
+    tap_last(c);
+    bool told = c->answer->error;
     if (c->translator)
         dialect_stream_end(c, FAULT_NONE, "", out);
     else if (c->strip)
         buf_str(out, sse_rest(&c->sse));
+    if (!c->attempt.translated) c->answer->error = told; /* what only reads has told nobody */
+    bool whole = c->settled || c->answer->done;
+    if (c->list_down && !c->attempt.translated && whole) buf_strz(out, c->listed ? "]" : "[]");
     if (c->settled || c->answer->done || c->compressed || c->surface->tap == TAP_NONE) return true;
     c->fault = told ? FAULT_STREAM_ERROR : FAULT_STREAM_UNTERMINATED;
     return c->attempt.translated; /* then the translator has told it */

@@ -37,6 +37,7 @@ static const struct surface surfaces[] = {
     {OWN("/admin/v1/calls/", GET, admin_call), .prefix = true},
     {OWN("/admin/v1/override", GET | POST, admin_override)},
     {OWN("/admin/v1/reload", POST, admin_reload)},
+    {OWN("/api/hello", GET, own_root)}, /* what Claude Code asks first */
     {OWN("/", GET, own_root)},
 };
 
@@ -46,6 +47,8 @@ static const struct surface verbs[] = {
      .needs = "contents"},
     {CALL("streamGenerateContent", "generateContent", DIALECT_GEMINI, CHAT_GEMINI), .tap = TAP_OTHER,
      .streams = true, .path_stream = true, .needs = "contents"},
+    {CALL("embedContent", "embeddings", DIALECT_GEMINI, -1), .needs = "content", .task = TASK_EMBED},
+    {CALL("batchEmbedContents", "embeddings", DIALECT_GEMINI, -1), .needs = "requests", .task = TASK_EMBED},
     {COUNT("countTokens", DIALECT_GEMINI, CHAT_GEMINI)},
 };
 

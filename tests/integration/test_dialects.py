@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from lib import CLIENTS, Dray, Upstream, clean_env, node
+from lib import CLIENTS, Dray, Upstream, clean_env, events, node
 
 ARGS = {"city": "Paris"}
 
@@ -218,6 +218,222 @@ class Translation(unittest.TestCase):
             log = self.with_mode(f"translation: {mode}\n", check)
             with self.subTest(mode):
                 self.assertEqual("translation_dropped" in log, mode == "warn")
+
+
+class Counting(unittest.TestCase):
+    """count_tokens, countTokens, embedContent: the provider's own answer where it has one."""
+
+    def setUp(self):
+        def anthropic(x):
+            x.whole({"input_tokens": 42}, headers=[("request-id", "req_1")])
+
+        def gemini(x):
+            verb = x.request.path.split(":")[-1]
+            x.whole({"countTokens": {"totalTokens": 43}, "embedContent": {"embedding": {"values": [0.5]}},
+                     "batchEmbedContents": {"embeddings": [{"values": [0.5]}]}}[verb])
+        self.ups, config = three({"openai": openai_provider, "anthropic": anthropic, "gemini": gemini})
+        self.dray = Dray(config + "models:\n  mine: {provider: p-gemini, model: embed-1}\n")
+
+    def tearDown(self):
+        self.dray.stop()
+        for u in self.ups.values():
+            u.close()
+
+    TOOLS = [{"name": "get_weather", "description": "Tells the weather of a city.", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}]
+
+    def test_the_targets_own_count(self):
+        body = {"model": "p-anthropic/m", "messages": [{"role": "user", "content": "Hi."}], "tools": self.TOOLS}
+        m = self.dray.call(body, "/v1/messages/count_tokens", {"anthropic-beta": "b-1"})
+        self.assertEqual((m.status, m.json()), (200, {"input_tokens": 42}))
+        up = self.ups["anthropic"].last()
+        self.assertEqual((up.path, up.get("x-api-key"), up.get("anthropic-beta"), up.json()),
+                         ("/v1/messages/count_tokens", "sk-anthropic", "b-1", {**body, "model": "m"}))
+        m = self.dray.call({"contents": [{"parts": [{"text": "Hi."}]}]}, "/v1/models/p-gemini%2Fm:countTokens")
+        self.assertEqual((m.status, m.json()), (200, {"totalTokens": 43}))
+        self.assertEqual(self.ups["gemini"].last().path, "/v1beta/models/m:countTokens")
+        inner = {"generateContentRequest": {"model": "models/p-gemini/m", "contents": [{"parts": [{"text": "Hi."}]}]}}
+        self.assertEqual(self.dray.call(inner, "/v1beta/models/p-gemini%2Fm:countTokens").status, 200)
+        self.assertEqual(self.ups["gemini"].last().json()["generateContentRequest"]["model"], "models/m")
+        self.assertEqual(self.dray.rows(), [])
+
+    def test_drays_count_for_targets_that_have_none(self):
+        counts = [self.dray.call({"model": "p-openai/m", "messages": [{"role": "user", "content": "Say hello to everybody."}], **more}, "/v1/messages/count_tokens").json()["input_tokens"]
+                  for more in ({}, {"tools": self.TOOLS})]
+        self.assertGreater(counts[0], 3)
+        self.assertGreater(counts[1], counts[0] + 8)
+        m = self.dray.call({"contents": [{"parts": [{"text": "Say hello to everybody."}]}]}, "/v1beta/models/p-openai%2Fm:countTokens")
+        self.assertEqual(m.json()["totalTokens"], counts[0])
+        inner = {"generateContentRequest": {"contents": [{"parts": [{"text": "Say hello to everybody."}]}]}}
+        self.assertEqual(self.dray.call(inner, "/v1beta/models/p-openai%2Fm:countTokens").json()["totalTokens"], counts[0])
+        self.assertEqual(self.ups["openai"].requests, [])
+
+    def test_an_error_is_passed_on(self):
+        self.ups["anthropic"].handler = lambda x: x.whole({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, 529)
+        m = self.dray.call({"model": "p-anthropic/m", "messages": [{"role": "user", "content": "Hi."}]}, "/v1/messages/count_tokens")
+        self.assertEqual((m.status, m.json()["error"]["type"]), (529, "overloaded_error"))
+
+    def test_embeddings(self):
+        one = {"content": {"parts": [{"text": "Some words to embed."}]}}
+        m = self.dray.call(one, "/v1beta/models/p-gemini%2Fe:embedContent")
+        self.assertEqual((m.status, m.json()), (200, {"embedding": {"values": [0.5]}}))
+        self.assertEqual((self.ups["gemini"].last().path, self.ups["gemini"].last().json()), ("/v1beta/models/e:embedContent", one))
+        row = self.dray.row(m)
+        self.assertEqual((row["endpoint"], row["dialect"], row["task"], row["token_source"], row["status"], row["error"]), ("embeddings", "gemini", "embed", "estimated", 200, None))
+        self.assertGreater(row["input_tokens"], 3)
+        batch = {"requests": [{"model": "models/mine", **one}, {"model": "models/mine", **one}], "z": 1}
+        m = self.dray.call(batch, "/v1/models/mine:batchEmbedContents")
+        self.assertEqual((m.status, m.json()), (200, {"embeddings": [{"values": [0.5]}]}))
+        up = self.ups["gemini"].last()
+        self.assertEqual(up.path, "/v1beta/models/embed-1:batchEmbedContents")
+        self.assertEqual(up.json(), {"requests": [{"model": "models/embed-1", **one}] * 2, "z": 1})
+
+
+def events_provider(pieces, content_type="text/event-stream", cut=False):
+    def handler(x):
+        x.start(headers=[("content-type", content_type)])
+        for p in pieces:
+            x.chunk(p)
+        x.cut() if cut else x.end()
+    return handler
+
+
+class Streams(unittest.TestCase):
+    """Framings that few expect."""
+
+    def setUp(self):
+        self.ups, config = three()
+        self.dray = Dray(config)
+
+    def tearDown(self):
+        self.dray.stop()
+        for u in self.ups.values():
+            u.close()
+
+    GEMINI_BODY = {"contents": [{"role": "user", "parts": [{"text": "Hi."}]}]}
+
+    def gemini_stream(self, kind, query=""):
+        return self.dray.call(self.GEMINI_BODY, f"/v1beta/models/p-{kind}%2Fm:streamGenerateContent{query}")
+
+    def test_without_alt_sse_gemini_streams_are_lists(self):
+        for kind in HOW:
+            with self.subTest(kind):
+                m = self.gemini_stream(kind)
+                self.assertEqual(m.get("content-type"), "application/json; charset=UTF-8")
+                items = m.json()
+                self.assertEqual("".join(p.get("text", "") for i in items for p in i["candidates"][0]["content"]["parts"]), "Hello.")
+                self.assertEqual(items[-1]["candidates"][0]["finishReason"], "STOP")
+                self.assertEqual(items[-1]["usageMetadata"]["totalTokenCount"], 15)
+                row = self.dray.row(m)
+                self.assertEqual((row["input_tokens"], row["output_tokens"], row["error"]), (10, 5, None))
+                with_sse = self.gemini_stream(kind, "?key=k&alt=sse")
+                self.assertTrue(with_sse.get("content-type").startswith("text/event-stream"))
+                self.assertEqual(len(events(with_sse.body)), len(items))
+
+    def test_a_broken_list_ends_with_an_error(self):
+        part = json.dumps({"candidates": [{"content": {"role": "model", "parts": [{"text": "Hel"}]}, "index": 0}]}).encode()
+        half = {"gemini": [b"data: " + part + b"\r\n\r\n"], "openai": [b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n']}
+        for kind, pieces in half.items():
+            for cut in (False, True):
+                with self.subTest(f"{kind} {'cut' if cut else 'ended'}"):
+                    self.ups[kind].handler = events_provider(pieces, cut=cut)
+                    items = self.gemini_stream(kind).json()
+                    self.assertEqual(items[0]["candidates"][0]["content"]["parts"][0]["text"], "Hel")
+                    self.assertEqual(items[-1]["error"]["code"], 502)
+                    self.assertEqual(len(items), 2)
+        self.ups["gemini"].handler = events_provider([b'data: {"error":{"code":503,"message":"later","status":"UNAVAILABLE"}}\r\n\r\n'])
+        self.assertEqual(self.gemini_stream("gemini").json(), [{"error": {"code": 503, "message": "later", "status": "UNAVAILABLE"}}])
+
+    def test_an_error_before_the_stream_is_no_list(self):
+        self.ups["gemini"].handler = lambda x: x.whole({"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED"}}, 429)
+        m = self.gemini_stream("gemini")
+        self.assertEqual((m.status, m.json()["error"]["code"]), (429, 429))
+
+    def test_streams_with_cr_alone(self):
+        """The last event of such a stream waits for an LF that never comes."""
+        answers = {}
+        for kind, handler in (("openai", openai_provider), ("anthropic", anthropic_provider), ("gemini", gemini_provider)):
+            def cr(x, handler=handler):
+                plain, x.chunk = x.chunk, lambda data: plain(data.replace(b"\r\n", b"\n").replace(b"\n", b"\r"))
+                handler(x)
+            self.ups[kind].handler = cr
+            for client in ASK:
+                if (client, kind) == ("responses", "openai"):
+                    continue  # its own dialect there, which this provider doesn't speak
+                with self.subTest(f"{client} client, {kind} provider"):
+                    m = self.gemini_stream(kind, "?alt=sse") if client == "gemini" else ask(self.dray, client, f"p-{kind}/m", stream=True)
+                    row = self.dray.row(m)
+                    self.assertEqual((row["input_tokens"], row["output_tokens"], row["error"]), (10, 5, None), m.body)
+                    answers[client, kind] = m
+
+    def test_native_streams_without_their_end_are_told(self):
+        """The client speaks the provider's dialect: the bytes pass, then comes the error."""
+        start = {"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 10, "output_tokens": 1}}}
+        piece = f"event: message_start\ndata: {json.dumps(start)}\n\n".encode()
+        for cut in (False, True):
+            with self.subTest(f"anthropic {'cut' if cut else 'ended'}"):
+                self.ups["anthropic"].handler = events_provider([piece], cut=cut)
+                m = ask(self.dray, "anthropic", "p-anthropic/m", stream=True)
+                self.assertTrue(m.body.startswith(piece))
+                self.assertRegex(m.body[len(piece):].decode(), r'^event: error\ndata: \{"type":"error","error":\{"type":"api_error"')
+                self.assertEqual(self.dray.row(m)["error"], "upstream_truncated" if cut else "stream_unterminated")
+
+    def test_probes_of_agent_clis(self):
+        for method, path, status in (("HEAD", "/api/hello", 200), ("GET", "/api/hello", 200), ("HEAD", "/", 200), ("GET", "/v1/models/p-openai%2Fm", 200),
+                                     ("GET", "/v1/models/p-openai/m", 200), ("HEAD", "/v1/models", 200)):
+            with self.subTest(f"{method} {path}"):
+                m = self.dray.call(None, path, method=method)
+                self.assertEqual((m.status, m.body == b""), (status, method == "HEAD"))
+
+
+class Signatures(unittest.TestCase):
+    """What one provider signed comes back to it unbroken, and to no other."""
+
+    def test_round_trip(self):
+        think = {"type": "thinking", "thinking": "Hm.", "signature": "c2lnbmVk"}
+
+        def anthropic(x):
+            q = json.loads(x.request.body)
+            x.whole({"id": "msg_1", "type": "message", "role": "assistant", "model": q["model"], "stop_reason": "tool_use", "stop_sequence": None,
+                     "content": [think, {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": ARGS}], "usage": {"input_tokens": 10, "output_tokens": 5}})
+
+        def gemini(x):
+            x.whole({"candidates": [{"content": {"role": "model", "parts": [{"functionCall": {"name": "get_weather", "args": ARGS}, "thoughtSignature": "Z29vZ2xl"}]}, "finishReason": "STOP", "index": 0}],
+                     "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}})
+        ups, config = three({"openai": openai_provider, "anthropic": anthropic, "gemini": gemini})
+        tools = [{"name": "get_weather", "input_schema": {"type": "object"}}]
+
+        def turn(dray, model, messages):
+            m = dray.call({"model": model, "max_tokens": 64, "messages": messages, "tools": tools}, "/v1/messages")
+            self.assertEqual(m.status, 200, m.body)
+            return m.json()["content"]
+
+        def more(content):
+            call = next(b for b in content if b["type"] == "tool_use")
+            return [{"role": "assistant", "content": content}, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call["id"], "content": "21C"}]}]
+        with Dray(config) as dray:
+            first = [{"role": "user", "content": "Weather?"}]
+            by_gemini = turn(dray, "p-gemini/gemini-3-pro", first)
+            self.assertTrue(any(b["type"] == "thinking" and b["signature"] for b in by_gemini))
+            history = first + more(by_gemini)
+            turn(dray, "p-gemini/gemini-3-pro", history)  # back to Gemini: its own signature
+            parts = ups["gemini"].last().json()["contents"][1]["parts"]
+            self.assertEqual([p.get("thoughtSignature") for p in parts if "functionCall" in p], ["Z29vZ2xl"])
+            by_anthropic = turn(dray, "p-anthropic/m", history)  # to Anthropic, in its own dialect: none of Gemini's
+            sent = ups["anthropic"].last().json()["messages"]
+            self.assertEqual([b["type"] for b in sent[1]["content"]], ["tool_use"])
+            self.assertEqual(by_anthropic[0], think)
+            history += more(by_anthropic)
+            turn(dray, "p-anthropic/m", history)
+            sent = ups["anthropic"].last().json()["messages"]
+            self.assertEqual(sent[3]["content"][0], think)
+            turn(dray, "p-gemini/gemini-3-pro", history)  # Gemini again: its own, and nothing of Anthropic's
+            contents = ups["gemini"].last().json()["contents"]
+            self.assertEqual([[p.get("thoughtSignature") for p in c["parts"]] for c in contents if c["role"] == "model"], [["Z29vZ2xl"], ["skip_thought_signature_validator"]])
+            turn(dray, "p-openai/m", history)
+            self.assertNotIn(b"c2lnbmVk", ups["openai"].last().body)
+            self.assertNotIn(b"Z29vZ2xl", ups["openai"].last().body)
+        for u in ups.values():
+            u.close()
 
 
 if __name__ == "__main__":

@@ -337,6 +337,46 @@ static void test_files_that_are_text(void **state) {
     end(&t);
 }
 
+/* What other providers signed goes; what is the provider's own loses its mark; the rest stays byte for byte. */
+static void test_clean(void **state) {
+    (void)state;
+#define A(content) "{\"x\":1, \"messages\":[{\"role\":\"assistant\",\"content\":[" content "]}] }"
+#define G(part) "{\"contents\":[{\"parts\":[{\"text\":\"t\"}, {" part "}]}]}"
+#define R(items) "{\"input\":[" items "],\"store\":false}"
+#define T(sign) "{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"" sign "\"}"
+#define W(text) "{\"type\":\"text\",\"text\":\"" text "\"}"
+    static const struct {
+        enum chat_dialect d;
+        const char *body, *want; /* NULL: nothing to clean */
+    } cases[] = {
+        {CHAT_ANTHROPIC, A(T("AbC=") ", " W("a")), NULL},
+        {CHAT_ANTHROPIC, A(W("\"drayGemiX\"")), NULL},
+        {CHAT_ANTHROPIC, A(T("drayGemiAbC=") ", " W("a")), A(W("a"))},
+        {CHAT_ANTHROPIC, A(T("drayGemi1") "," T("drayChat2") "," W("a") " , " W("b")), A(W("a") " , " W("b"))},
+        {CHAT_ANTHROPIC, A(W("a") "," T("drayGemi1") "," T("drayGemi2") "," W("b") "," T("drayGemi3")),
+         A(W("a") "," W("b"))},
+        {CHAT_ANTHROPIC, A("{\"type\":\"redacted_thinking\",\"data\":\"drayBedrX\"}," W("a")), A(W("a"))},
+        {CHAT_ANTHROPIC, A(T("drayAnthAbC=") "," W("a")), A(T("AbC=") "," W("a"))},
+        {CHAT_GEMINI, G("\"functionCall\":{},\"thoughtSignature\":\"drayAnthX\""),
+         G("\"functionCall\":{},\"thoughtSignature\":\"skip_thought_signature_validator\"")},
+        {CHAT_GEMINI, G("\"thought_signature\":\"drayGemiX\""), G("\"thought_signature\":\"X\"")},
+        {CHAT_GEMINI, G("\"thoughtSignature\":\"X\""), NULL},
+        {CHAT_RESPONSES, R("{\"type\":\"reasoning\",\"encrypted_content\":\"drayAnthX\"}, {\"a\":1}"),
+         R("{\"a\":1}")},
+        {CHAT_OPENAI, "{\"messages\":[],\"x\":\"drayAnth\"}", NULL},
+        {CHAT_ANTHROPIC, "{\"messages\":\"drayAnthX\"}", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct trial t;
+        begin(&t);
+        bool cleaned = chat_clean(cases[i].d, str_from(cases[i].body), &t.out);
+        assert_int_equal(cleaned, cases[i].want != NULL);
+        if (cleaned && !str_eqz(buf_view(&t.out), cases[i].want))
+            fail_msg("%zu: " STR_FMT, i, STR_ARG(buf_view(&t.out)));
+        end(&t);
+    }
+}
+
 /* ---- streams ---- */
 
 static const struct chat_answer *play(struct chat_stream **s, enum chat_dialect from, enum chat_dialect to,
@@ -614,6 +654,7 @@ int main(void) {
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_count_and_fetch),
         cmocka_unit_test(test_files_that_are_text),
+        cmocka_unit_test(test_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
