@@ -326,8 +326,9 @@ static int run_fill(const char *dir, uint64_t calls) {
             fprintf(stderr, "%s\n", e.msg);
             return 1;
         }
-        if ((i % BATCH == BATCH - 1 || i + 1 == calls) && !store_commit(st, &e)) return 1;
-        if (i % (BATCH * 10) == 0) store_checkpoint(st, &left, &e);
+        if (i % BATCH != BATCH - 1 && i + 1 != calls) continue;
+        if (!store_commit(st, &e)) return 1;
+        if (i / BATCH % 10 == 9) store_checkpoint(st, &left, &e);
     }
     if (!store_flush(st, &e)) return 1;
     store_checkpoint(st, &left, &e);

@@ -219,8 +219,9 @@ static void get_plain_attempt(struct reader *r, struct ledger_call *c) {
         .end_us = end};
 }
 
-static void get_candidates(struct reader *r, struct record *rec) {
-    str targets = get_text(r), costs = get_text(r), scores = STR_NONE, part;
+void ledger_candidates(str targets, str costs, arena *a, struct record *rec) {
+    str scores = STR_NONE, part;
+    rec->candidate_count = 0;
     ptrdiff_t semi = str_chr(costs, ';');
     if (semi >= 0) {
         scores = str_skip(costs, (size_t)semi + 1);
@@ -230,11 +231,16 @@ static void get_candidates(struct reader *r, struct record *rec) {
     if (!targets.n || !json_check(targets, &list, NULL, NULL)) return;
     for (jiter it = json_iter(list); rec->candidate_count < RECORD_CANDIDATES_MAX && json_item(&it, &item);) {
         struct record_candidate *c = &rec->candidate[rec->candidate_count++];
-        *c = (struct record_candidate){json_text(item, r->a), COST_UNKNOWN, -1};
+        *c = (struct record_candidate){json_text(item, a), COST_UNKNOWN, -1};
         if (str_cut(&costs, ',', &part) && !str_i64(part, &c->expected_cost)) c->expected_cost = COST_UNKNOWN;
         if (scores.n && str_cut(&scores, ',', &part) && !str_eq(part, STR("null")))
-            c->score = strtof(arena_strz(r->a, part), NULL);
+            c->score = strtof(arena_strz(a, part), NULL);
     }
+}
+
+static void get_candidates(struct reader *r, struct record *rec) {
+    str targets = get_text(r), costs = get_text(r);
+    ledger_candidates(targets, costs, r->a, rec);
 }
 
 static void get_facts(struct reader *r, struct ledger_call *c, const struct kind_text *k, str tags,
@@ -255,8 +261,8 @@ static void get_facts(struct reader *r, struct ledger_call *c, const struct kind
     f->task_confidence = confidence;
     f->difficulty = difficulty;
     f->template_hash = (uint64_t)template_hash;
-    f->stream |= rec->stream;
-    if (f->hour == 0) f->hour = (uint8_t)(c->at / HOUR_US % 24);
+    f->stream ^= rec->stream;
+    f->hour = (uint8_t)((f->hour + c->at / HOUR_US) % 24);
     f->model = rec->requested_model;
     f->key = rec->key;
     f->team = rec->team;

@@ -44,5 +44,7 @@ enum ledger_found ledger_find_answer(struct ledger *l, str answer_id, unsigned s
  * emptied after each call. */
 bool ledger_each(struct ledger *l, uint64_t from, uint64_t to,
                  bool (*each)(void *ctx, const struct ledger_call *c), void *ctx, err *e);
+/* The candidates as a row has them: names of the dictionary, expected costs and scores ("12,340;0.9,0.95"). */
+void ledger_candidates(str targets, str costs, arena *a, struct record *rec);
 
 #endif

@@ -13,20 +13,32 @@
 enum { WORDS_MAX = 16, IDS_MAX = 1 << 20, USERS = 1 << 14 };
 
 /* A dictionary table: its words by id, read when first asked for. */
-enum table { TABLE_WHO, TABLE_ROUTE, TABLE_KIND, TABLE_NAME, TABLE_USER, TABLE_COUNT };
+enum table { TABLE_WHO, TABLE_ROUTE, TABLE_KIND, TABLE_NAME, TABLE_USER, TABLE_CANDIDATES, TABLE_COUNT };
 static const struct {
     const char *sql;
     unsigned words;
 } tables[TABLE_COUNT] = {
     [TABLE_WHO] = {"SELECT key, team FROM who WHERE id=?", 2},
-    [TABLE_ROUTE] =
-        {"SELECT dialect, requested_model, rule, tier, provider, model, service_tier FROM route WHERE id=?", 7},
+    [TABLE_ROUTE] = {"SELECT dialect, requested_model, rule, tier, provider, model, service_tier, observed_tier,"
+                     " observed_model FROM route WHERE id=?",
+                     9},
     [TABLE_KIND] = {"SELECT task, task_source, stakes, stream, token_source, suspect FROM kind WHERE id=?", 6},
     [TABLE_NAME] = {"SELECT name FROM name WHERE id=?", 1},
     [TABLE_USER] = {"SELECT name FROM user WHERE id=?", 1},
+    [TABLE_CANDIDATES] = {"SELECT targets FROM candidates WHERE id=?", 1},
 };
 enum { WHO_KEY, WHO_TEAM };
-enum { ROUTE_DIALECT, ROUTE_REQUESTED, ROUTE_RULE, ROUTE_TIER, ROUTE_PROVIDER, ROUTE_MODEL, ROUTE_SERVICE };
+enum {
+    ROUTE_DIALECT,
+    ROUTE_REQUESTED,
+    ROUTE_RULE,
+    ROUTE_TIER,
+    ROUTE_PROVIDER,
+    ROUTE_MODEL,
+    ROUTE_SERVICE,
+    ROUTE_OBSERVED_TIER,
+    ROUTE_OBSERVED_MODEL
+};
 enum { KIND_TASK, KIND_SOURCE, KIND_STAKES, KIND_STREAM, KIND_TOKENS, KIND_SUSPECT };
 
 struct words {
@@ -50,11 +62,13 @@ struct past {
         str name;  /* malloc'd */
     } user[USERS]; /* too many to keep all: the last ones, by the low bits of the id */
     struct facts facts;
+    struct record decided;
 };
 
 #define CALL_SQL                                                                                                  \
     "SELECT at, id, who, route, kind, user, tags, error, cost, input_tokens, cached_tokens, output_tokens,"       \
-    " reasoning_tokens, rates, quality, task_confidence, difficulty, propensity, template_hash, facts"            \
+    " reasoning_tokens, rates, quality, task_confidence, difficulty, propensity, template_hash, facts,"           \
+    " observed_cost, candidates, expected"                                                                        \
     " FROM call WHERE at>=? AND at<? AND duration_us IS NOT NULL ORDER BY at"
 enum {
     C_AT,
@@ -77,6 +91,9 @@ enum {
     C_PROPENSITY,
     C_TEMPLATE,
     C_FACTS,
+    C_OBSERVED,
+    C_CANDIDATES,
+    C_EXPECTED,
 };
 
 static str column_text(sqlite3_stmt *q, int i) {
@@ -213,7 +230,7 @@ static void read_facts(struct past *p, const struct words *kind, const struct wo
     sqlite3_stmt *q = p->calls;
     struct facts *f = &p->facts;
     str json = column_text(q, C_FACTS);
-    if (!json.n || !facts_read(f, json, &p->a, NULL)) facts_init(f);
+    if (!json.n || !facts_read(f, json, &p->a, NULL)) return;
     const struct words *who = words_of(p, TABLE_WHO, sqlite3_column_int64(q, C_WHO));
     f->task = kind->task;
     f->task_source = kind->source;
@@ -221,8 +238,8 @@ static void read_facts(struct past *p, const struct words *kind, const struct wo
     f->task_confidence = share_or(q, C_CONFIDENCE, 0);
     f->difficulty = share_or(q, C_DIFFICULTY, -1);
     f->template_hash = (uint64_t)sqlite3_column_int64(q, C_TEMPLATE);
-    f->stream |= str_eqz(kind->w[KIND_STREAM], "1");
-    if (f->hour == 0) f->hour = (uint8_t)(c->time_us / 3600000000u % 24);
+    f->stream ^= str_eqz(kind->w[KIND_STREAM], "1");
+    f->hour = (uint8_t)((f->hour + c->time_us / 3600000000u) % 24);
     f->model = route->w[ROUTE_REQUESTED];
     f->key = who->w[WHO_KEY];
     f->team = who->w[WHO_TEAM];
@@ -234,25 +251,37 @@ static void read_facts(struct past *p, const struct words *kind, const struct wo
     c->facts = f;
 }
 
+static void read_decision(struct past *p, const struct words *route) {
+    sqlite3_stmt *q = p->calls;
+    struct record *r = &p->decided;
+    r->dialect = route->w[ROUTE_DIALECT];
+    r->requested_model = route->w[ROUTE_REQUESTED];
+    r->tier = route->w[ROUTE_TIER];
+    r->rule = route->w[ROUTE_RULE];
+    r->observed_tier = route->w[ROUTE_OBSERVED_TIER];
+    r->observed_model = route->w[ROUTE_OBSERVED_MODEL];
+    r->observed_cost = column_or(q, C_OBSERVED, COST_UNKNOWN);
+    r->propensity =
+        sqlite3_column_type(q, C_PROPENSITY) == SQLITE_NULL ? 1 : sqlite3_column_double(q, C_PROPENSITY);
+    str targets = words_of(p, TABLE_CANDIDATES, sqlite3_column_int64(q, C_CANDIDATES))->w[0];
+    ledger_candidates(targets, column_text(q, C_EXPECTED), &p->a, r);
+}
+
 static bool read_call(struct past *p, struct past_call *c, err *e) {
     sqlite3_stmt *q = p->calls;
     const struct words *route = words_of(p, TABLE_ROUTE, sqlite3_column_int64(q, C_ROUTE)),
                        *kind = words_of(p, TABLE_KIND, sqlite3_column_int64(q, C_KIND));
     *c = (struct past_call){.time_us = (uint64_t)sqlite3_column_int64(q, C_AT),
-                            .dialect = route->w[ROUTE_DIALECT],
                             .provider = route->w[ROUTE_PROVIDER],
                             .model = route->w[ROUTE_MODEL],
-                            .tier = route->w[ROUTE_TIER],
-                            .rule = route->w[ROUTE_RULE],
                             .cost = column_or(q, C_COST, COST_UNKNOWN),
-                            .propensity = 1,
+                            .decided = &p->decided,
                             .quality = -1,
                             .failed = sqlite3_column_type(q, C_ERROR) != SQLITE_NULL};
-    if (sqlite3_column_type(q, C_PROPENSITY) != SQLITE_NULL)
-        c->propensity = sqlite3_column_double(q, C_PROPENSITY);
     if (sqlite3_column_type(q, C_QUALITY) != SQLITE_NULL) c->quality = (float)sqlite3_column_double(q, C_QUALITY);
     ledger_id(&c->id, c->time_us, sqlite3_column_blob(q, C_ID), sqlite3_column_bytes(q, C_ID));
     read_facts(p, kind, route, c);
+    read_decision(p, route);
     return read_usage(p, kind, route, c, e);
 }
 

@@ -9,11 +9,13 @@
 struct past_call {
     struct uuid id;
     uint64_t time_us;
-    const struct facts *facts; /* of its day, but for the session, which decides nothing */
-    struct usage usage;        /* of the answer */
-    str dialect, provider, model, tier, rule;
-    int64_t cost; /* COST_UNKNOWN */
-    double propensity;
+    const struct facts *facts; /* of its day, but for the session, which decides nothing; NULL: not recorded */
+    /* What was decided then, and nothing else of the record: dialect, requested_model, rule, tier, candidates,
+     * propensity, and what mode observe noted. */
+    const struct record *decided;
+    struct usage usage; /* of the answer */
+    str provider, model;
+    int64_t cost;  /* COST_UNKNOWN */
     float quality; /* < 0 unknown */
     bool failed;
 };

@@ -69,24 +69,33 @@ static bool hash_holds(const struct cond *c, uint64_t hash) {
 }
 
 /* Facts of today's call lie in the router's order; recorded ones may come from another policy. */
-static bool named_holds(const struct router *r, const struct cond *c, const struct facts *f) {
+static enum truth named_holds(const struct router *r, const struct cond *c, const struct facts *f) {
     str name = r->name[c->named];
-    if (c->named < f->named_count && str_eq(f->named[c->named].name, name))
-        return f->named[c->named].value.p && text_holds(c, f->named[c->named].value);
-    const str *value = facts_named(f, name);
-    return value && text_holds(c, *value);
+    unsigned i = c->named;
+    if (i >= f->named_count || !str_eq(f->named[i].name, name))
+        for (i = 0; i < f->named_count && !str_eq(f->named[i].name, name);) i++;
+    if (i == f->named_count) return f->recorded ? UNRECORDED : NO;
+    return f->named[i].value.p && text_holds(c, f->named[i].value);
 }
 
-static bool nest_holds(const struct router *r, const struct cond *all, const struct cond *c,
-                       const struct facts *f) {
+static enum truth nest_holds(const struct router *r, const struct cond *all, const struct cond *c,
+                             const struct facts *f) {
     if (c->key == KEY_ALL) return cond_list_holds(r, all, c->first, f);
-    if (c->key == KEY_NOT) return !cond_list_holds(r, all, c->first, f);
-    for (uint32_t i = c->first; i; i = all[i].next)
-        if (cond_holds(r, all, &all[i], f)) return true;
-    return false;
+    if (c->key == KEY_NOT) {
+        enum truth t = cond_list_holds(r, all, c->first, f);
+        return t == UNRECORDED ? t : !t;
+    }
+    enum truth any = NO;
+    for (uint32_t i = c->first; i; i = all[i].next) {
+        enum truth t = cond_holds(r, all, &all[i], f);
+        if (t == YES) return t;
+        if (t == UNRECORDED) any = t;
+    }
+    return any;
 }
 
-bool cond_holds(const struct router *r, const struct cond *all, const struct cond *c, const struct facts *f) {
+enum truth cond_holds(const struct router *r, const struct cond *all, const struct cond *c,
+                      const struct facts *f) {
     switch ((enum policy_key)c->key) {
     case KEY_TASK: return f->task < 64 && c->mask >> f->task & 1;
     case KEY_STAKES: return f->stakes < 64 && c->mask >> f->stakes & 1;
@@ -109,13 +118,28 @@ bool cond_holds(const struct router *r, const struct cond *all, const struct con
     case KEY_NOT: return nest_holds(r, all, c, f);
     case KEY_COUNT: break;
     }
-    return false;
+    return NO;
 }
 
-bool cond_list_holds(const struct router *r, const struct cond *all, uint32_t first, const struct facts *f) {
-    for (uint32_t i = first; i; i = all[i].next)
-        if (!cond_holds(r, all, &all[i], f)) return false;
-    return true;
+/* One that fails decides it, whatever the others would say. */
+enum truth cond_list_holds(const struct router *r, const struct cond *all, uint32_t first, const struct facts *f) {
+    enum truth every = YES;
+    for (uint32_t i = first; i; i = all[i].next) {
+        enum truth t = cond_holds(r, all, &all[i], f);
+        if (t == NO) return t;
+        if (t == UNRECORDED) every = t;
+    }
+    return every;
+}
+
+/* The first fact that the list asks for and that was not recorded. */
+static str missing_in(const struct router *r, const struct cond *all, uint32_t first, const struct facts *f) {
+    for (uint32_t i = first; i; i = all[i].next) {
+        if (all[i].key == KEY_NAMED && named_holds(r, &all[i], f) == UNRECORDED) return r->name[all[i].named];
+        str inner = policy_key_ask(all[i].key) == ASK_NEST ? missing_in(r, all, all[i].first, f) : STR_NONE;
+        if (inner.n) return inner;
+    }
+    return STR_NONE;
 }
 
 /* ---- order inside a tier ---- */
@@ -186,6 +210,7 @@ static void plan_init(struct plan *p, str rule) {
     p->propensity = 1;
     p->rule_index = ROUTER_RULES_MAX;
     p->routed = true;
+    p->missing = STR_NONE;
 }
 
 void decide_tier(const struct router *r, const struct facts *f, uint32_t tier, str rule, uint64_t draw,
@@ -228,8 +253,12 @@ void decide(const struct router *r, const struct facts *f, uint64_t draw, struct
     const struct policy *p = r->policy;
     for (uint32_t i = 0; i < p->count; i++) {
         const struct rule *rule = &p->rule[i];
-        if (!cond_list_holds(r, p->cond, rule->when, f)) continue;
-        if (rule->use == USE_TIER) {
+        enum truth held = cond_list_holds(r, p->cond, rule->when, f);
+        if (held == NO) continue;
+        if (held == UNRECORDED) {
+            plan_init(out, rule->name);
+            out->missing = missing_in(r, p->cond, rule->when, f);
+        } else if (rule->use == USE_TIER) {
             decide_tier(r, f, rule->id, rule->name, draw, out);
         } else {
             decide_target(r, f, rule->id, out);
@@ -248,14 +277,40 @@ int router_tier(const struct router *r, str name) {
     return -1;
 }
 
-void router_label(const struct router *r, struct facts *f) {
+void decide_cap(const struct router *r, const struct facts *f, struct plan *p) {
+    int64_t out = decide_output_tokens(f);
+    uint16_t kept = 0;
+    if (!f->max_cost) return;
+    for (uint16_t i = 0; i < p->count; i++) {
+        int64_t cost = price_expect(r->target[p->target[i]].price, f->input_tokens, out);
+        if (cost == COST_UNKNOWN || cost <= (int64_t)f->max_cost) p->target[kept++] = p->target[i];
+    }
+    p->count = kept;
+}
+
+uint64_t decide_draw(struct uuid id) {
+    uint64_t half[2];
+    memcpy(half, id.b, sizeof half);
+    return next_draw(half[1] ^ next_draw(half[0]));
+}
+
+/* Applies the labels; the place in the list of one that can't be told for want of a fact, else l->count. */
+static uint32_t apply_labels(const struct router *r, struct facts *f) {
     const struct labels *l = r->labels;
+    uint32_t untold = l->count;
     bool task = f->task_source == TASK_BY_HINT || f->task_source == TASK_BY_ENDPOINT, stakes = f->stakes_hint;
     for (uint32_t i = 0; i < l->count && !(task && stakes); i++) {
         const struct label *label = &l->label[i];
         if ((task || !label->sets_task) && (stakes || !label->sets_stakes)) continue;
-        if (!cond_list_holds(r, l->cond, label->when, f)) continue;
+        enum truth held = cond_list_holds(r, l->cond, label->when, f);
+        if (held == UNRECORDED && untold == l->count) untold = i;
+        if (held != YES) continue;
         if (label->sets_task && !task) {
+            if (f->task_source != TASK_BY_LABEL) {
+                f->guess = f->task;
+                f->guess_source = f->task_source;
+                f->guess_confidence = f->task_confidence;
+            }
             f->task = label->task;
             f->task_source = TASK_BY_LABEL;
             f->task_confidence = 1;
@@ -266,4 +321,23 @@ void router_label(const struct router *r, struct facts *f) {
             stakes = true;
         }
     }
+    return untold;
+}
+
+void router_label(const struct router *r, struct facts *f) { apply_labels(r, f); }
+
+bool router_relabel(const struct router *r, struct facts *f, str *missing) {
+    if (f->task_source == TASK_BY_LABEL) {
+        f->task = f->guess;
+        f->task_source = f->guess_source;
+        f->task_confidence = f->guess_confidence;
+        f->guess = TASK_UNKNOWN;
+        f->guess_source = TASK_BY_NONE;
+        f->guess_confidence = 0;
+    }
+    if (!f->stakes_hint) f->stakes = STAKES_NORMAL;
+    uint32_t untold = apply_labels(r, f);
+    if (untold == r->labels->count) return true;
+    *missing = missing_in(r, r->labels->cond, r->labels->label[untold].when, f);
+    return false;
 }

@@ -67,6 +67,14 @@ static void got(const struct router *r, const struct cond *c, const struct facts
     }
 }
 
+/* null: what it asks for was not recorded. */
+static void write_truth(jw *w, enum truth t) {
+    if (t == UNRECORDED)
+        jw_null(w);
+    else
+        jw_bool(w, t == YES);
+}
+
 static void explain_list(const struct router *r, const struct cond *all, uint32_t first, const struct facts *f,
                          jw *w) {
     jw_key(w, "conditions");
@@ -86,7 +94,7 @@ static void explain_list(const struct router *r, const struct cond *all, uint32_
             got(r, c, f, w);
         }
         jw_key(w, "held");
-        jw_bool(w, cond_holds(r, all, c, f));
+        write_truth(w, cond_holds(r, all, c, f));
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -98,17 +106,17 @@ void decide_explain(const struct router *r, const struct facts *f, jw *w) {
     jw_array(w);
     for (uint32_t i = 0; i < p->count; i++) {
         const struct rule *rule = &p->rule[i];
-        bool matched = cond_list_holds(r, p->cond, rule->when, f);
+        enum truth matched = cond_list_holds(r, p->cond, rule->when, f);
         jw_object(w);
         jw_key(w, "rule");
         jw_string(w, rule->name);
         jw_key(w, "use");
         jw_string(w, rule->use == USE_TIER ? r->tier[rule->id].name : r->target[rule->id].name);
         jw_key(w, "matched");
-        jw_bool(w, matched);
+        write_truth(w, matched);
         explain_list(r, p->cond, rule->when, f, w);
         jw_object_end(w);
-        if (matched) break;
+        if (matched != NO) break;
     }
     jw_array_end(w);
 }

@@ -82,10 +82,12 @@ struct labels {
 
 const char *policy_key_name(enum policy_key k);
 enum ask policy_key_ask(enum policy_key k);
+/* A condition on a fact that was not recorded is neither: facts of the past, see struct facts. */
+enum truth { NO, YES, UNRECORDED };
 /* Whether one condition holds. */
-bool cond_holds(const struct router *r, const struct cond *all, const struct cond *c, const struct facts *f);
+enum truth cond_holds(const struct router *r, const struct cond *all, const struct cond *c, const struct facts *f);
 /* Whether every condition of the list that starts at `first` holds. */
-bool cond_list_holds(const struct router *r, const struct cond *all, uint32_t first, const struct facts *f);
+enum truth cond_list_holds(const struct router *r, const struct cond *all, uint32_t first, const struct facts *f);
 /* Tier that a name of the built-in policy means here: the one called so, else light is the first, frontier
  * the last, mid the middle one. */
 uint16_t policy_usual_tier(const struct router *r, const char *name);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/yaml.h"
 #include "catalog/catalog.h"
@@ -81,6 +82,8 @@ struct plan {
     double propensity;   /* probability with which target[0] was chosen, 1 when certain */
     uint16_t rule_index; /* of the policy; ROUTER_RULES_MAX when no rule decided */
     bool routed;         /* the policy or a tier name decided, not a model name */
+    str missing;         /* not empty: `rule` asks for this header.X or metadata.X, which was not recorded of the
+                            past call, so that nothing can be said; count is 0 */
 };
 
 /* Compiles `policy:` (NULL: the built-in rules of CONTRACT section 6) and `labels:` (NULL: none)
@@ -91,6 +94,9 @@ bool router_compile(struct router *r, const struct ynode *policy, const struct y
 /* Applies labels to `f`: sets task and stakes where no hint did. For each the first matching label
  * counts. After classify(), which fills system_hash; what it said of the task is replaced. */
 void router_label(const struct router *r, struct facts *f);
+/* Takes back what the labels of its day made of recorded facts, and applies these. False when one of them asks
+ * for what was not recorded, which *missing then names. */
+bool router_relabel(const struct router *r, struct facts *f, str *missing);
 /* Decides by the policy; where no rule matches, as the built-in policy's last rule does ("default":
  * the tier called mid, else the middle one). `draw` is a random number of the caller's, used only by
  * balance: weighted. A target that the catalogue knows to be unable (images, length of the input) is
@@ -99,6 +105,10 @@ void decide(const struct router *r, const struct facts *f, uint64_t draw, struct
 /* A plan for one tier (auto:light, x-dray-tier, override); `rule` is what the plan calls its reason. */
 void decide_tier(const struct router *r, const struct facts *f, uint32_t tier, str rule, uint64_t draw,
                  struct plan *out);
+/* Takes targets that are expected to cost more than f->max_cost out of the plan; those of unknown price stay. */
+void decide_cap(const struct router *r, const struct facts *f, struct plan *p);
+/* The random number of a call, by its id: known again later. */
+uint64_t decide_draw(struct uuid id);
 /* A plan for one named target. */
 void decide_target(const struct router *r, const struct facts *f, uint16_t target, struct plan *out);
 /* Output tokens that a call is expected to have: a usual figure of its task, at most the client's limit. */

@@ -199,21 +199,11 @@ static void print_plain(const struct config *c, const struct facts *f, const str
 /* The plan for the model name; false with a message when it is not known. */
 static bool plan_for(const struct config *c, const struct facts *f, struct resolution *named, struct plan *p) {
     config_resolve(c, f->model, DIALECT_OPENAI, named);
-    switch (named->what) {
-    case RESOLVED_NONE:
+    if (named->what == RESOLVED_NONE)
         return cli_fail(&command_route, "the model \"" STR_FMT "\" is not known",
                         STR_ARG(str_take(f->model, 100))),
                false;
-    case RESOLVED_TIER: decide_tier(&c->router, f, named->tier, STR("tier"), 0, p); return true;
-    case RESOLVED_TARGET:
-        if (!named->reroute) {
-            *p = (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
-            return true;
-        }
-        break;
-    case RESOLVED_AUTO: break;
-    }
-    decide(&c->router, f, 0, p);
+    config_decide(c, named, f, 0, p);
     return true;
 }
 

@@ -204,6 +204,22 @@ struct resolution {
 /* "auto", "auto:TIER", a configured name, "provider/model", a bare upstream name (CONTRACT section 3).
  * `dialect` is the client's. Strings of the result are views of `model` or of the snapshot. No allocation. */
 void config_resolve(const struct config *c, str model, enum dialect dialect, struct resolution *out);
+/* The plan of a call whose model name means `named`. False: the plan is that one target (whose id may be -1),
+ * chosen by its name. A tier hint that means nothing here gives a plan of no targets. */
+bool config_decide(const struct config *c, const struct resolution *named, const struct facts *f, uint64_t draw,
+                   struct plan *out);
+
+/* A past call decided again from its recorded facts, with the labels, prices and policy of `c`. */
+struct decision {
+    struct resolution named; /* what its model name means now; RESOLVED_NONE: nothing, there is no plan */
+    struct facts facts;      /* labelled anew */
+    struct plan plan;
+    bool by_target; /* the plan is named.target and nothing else */
+    str missing;    /* not empty: can't be told, a label or rule asks for this, which was not recorded */
+};
+/* `reroute`: calls that named a model are decided by the policy, too. Strings are views of `past` and `c`. */
+void config_decide_again(const struct config *c, const struct facts *past, enum dialect dialect, bool reroute,
+                         uint64_t draw, struct decision *out);
 /* "provider/model" of a target, as x-dray-model says it. */
 str config_target_name(const struct target *t, arena *a);
 /* All names for GET /v1/models, each once: auto, tiers as auto:NAME, configured names, the catalogue's models

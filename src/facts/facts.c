@@ -3,14 +3,15 @@
  * Both forms and the reader walk one table of fields, so that a fact is one row. The compact form
  * is {"v":1,…} with the short keys of the table and default values left out; shares (confidence,
  * difficulty) are integers in 1/10000, hashes 16 hex digits, both because a JSON number would not
- * carry them exactly. Tags are "g":[…]; named headers and metadata "n":{"header.x":"…"}. */
+ * carry them exactly. Tags are "g":[…]; named headers and metadata "n":{"header.x":"…"}, null for one that the
+ * call did not have: what is not listed was not asked for by any rule of its day, and is not known. */
 #include "facts/facts.h"
 
 #include <stdio.h>
 
 enum { SHARE = 10000 };
 
-enum field_type { F_TASK, F_SOURCE, F_STAKES, F_BOOL, F_U8, F_U16, F_U32, F_SHARE, F_HASH, F_STR };
+enum field_type { F_TASK, F_SOURCE, F_STAKES, F_BOOL, F_U8, F_U16, F_U32, F_U64, F_SHARE, F_HASH, F_STR };
 
 /* short key, contract name, type, member of struct facts */
 #define FIELDS(X)                                                                                                 \
@@ -33,6 +34,11 @@ enum field_type { F_TASK, F_SOURCE, F_STAKES, F_BOOL, F_U8, F_U16, F_U32, F_SHAR
     X("h", "hour", F_U8, hour)                                                                                    \
     X("sh", "system_hash", F_HASH, system_hash)                                                                   \
     X("th", "template_hash", F_HASH, template_hash)                                                               \
+    X("gt", "guessed_task", F_TASK, guess)                                                                        \
+    X("gs", "guess_source", F_SOURCE, guess_source)                                                               \
+    X("gc", "guess_confidence", F_SHARE, guess_confidence)                                                        \
+    X("mc", "max_cost_nano", F_U64, max_cost)                                                                     \
+    X("ti", "tier_hint", F_STR, tier_hint)                                                                        \
     X("m", "model", F_STR, model)                                                                                 \
     X("k", "key", F_STR, key)                                                                                     \
     X("te", "team", F_STR, team)                                                                                  \
@@ -106,6 +112,23 @@ float facts_share(double x) {
     return (float)(int)(x * SHARE + 0.5) / (float)SHARE;
 }
 
+static bool is_control(char c) { return (unsigned char)c < 0x20 || c == 0x7f; }
+
+str facts_clean(str s, arena *a) {
+    if (s.n > FACTS_STR_MAX) {
+        s.n = FACTS_STR_MAX;
+        while (s.n && ((unsigned char)s.p[s.n] & 0xc0) == 0x80) s.n--;
+    }
+    bool good = str_utf8(s);
+    for (size_t i = 0; i < s.n && good; i++) good = !is_control(s.p[i]);
+    if (good) return s;
+    bool utf8 = str_utf8(s);
+    char *p = arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = is_control(s.p[i]) ? ' ' : !utf8 && (unsigned char)s.p[i] & 0x80 ? '?' : s.p[i];
+    return str_make(p, s.n);
+}
+
 const str *facts_named(const struct facts *f, str name) {
     for (unsigned i = 0; i < f->named_count; i++)
         if (f->named[i].value.p && str_eq(f->named[i].name, name)) return &f->named[i].value;
@@ -123,6 +146,7 @@ static int64_t field_get(const struct facts *f, const struct field *d) {
     case F_U8: return *(const uint8_t *)p;
     case F_U16: return *(const uint16_t *)p;
     case F_U32: return *(const uint32_t *)p;
+    case F_U64: return (int64_t) * (const uint64_t *)p;
     case F_SHARE: {
         float x = *(const float *)p;
         return x < 0 ? -1 : (int64_t)((double)x * SHARE + 0.5);
@@ -156,17 +180,13 @@ static bool hash_parse(str s, uint64_t *out) {
 static void write_named(const struct facts *f, jw *w) {
     jw_object(w);
     for (unsigned i = 0; i < f->named_count; i++) {
-        if (!f->named[i].value.p) continue;
         jw_key_str(w, f->named[i].name);
-        jw_string(w, f->named[i].value);
+        if (f->named[i].value.p)
+            jw_string(w, f->named[i].value);
+        else
+            jw_null(w);
     }
     jw_object_end(w);
-}
-
-static bool has_named(const struct facts *f) {
-    for (unsigned i = 0; i < f->named_count; i++)
-        if (f->named[i].value.p) return true;
-    return false;
 }
 
 static void write_tags(const struct facts *f, jw *w) {
@@ -204,7 +224,7 @@ void facts_write(const struct facts *f, buf *out) {
         jw_key(&w, "g");
         write_tags(f, &w);
     }
-    if (has_named(f)) {
+    if (f->named_count) {
         jw_key(&w, "n");
         write_named(f, &w);
     }
@@ -220,6 +240,7 @@ static bool field_set(struct facts *f, const struct field *d, jval v, arena *a) 
                                    [F_U8] = UINT8_MAX,
                                    [F_U16] = UINT16_MAX,
                                    [F_U32] = UINT32_MAX,
+                                   [F_U64] = INT64_MAX,
                                    [F_SHARE] = SHARE};
     char *p = (char *)f + d->at;
     if (d->type == F_STR || d->type == F_HASH) {
@@ -234,6 +255,7 @@ static bool field_set(struct facts *f, const struct field *d, jval v, arena *a) 
     switch (d->type) {
     case F_SHARE: *(float *)p = x < 0 ? -1 : (float)x / (float)SHARE; break;
     case F_U32: *(uint32_t *)p = (uint32_t)x; break;
+    case F_U64: *(uint64_t *)p = (uint64_t)x; break;
     case F_U16: *(uint16_t *)p = (uint16_t)x; break;
     case F_BOOL: *(bool *)p = x != 0; break;
     default: *(uint8_t *)p = (uint8_t)x;
@@ -258,9 +280,11 @@ static bool read_named(struct facts *f, jval v, arena *a) {
     jval val;
     f->named = arena_array(a, struct fact_named, FACTS_NAMED_MAX);
     while (json_next(&it, &key, &esc, &val)) {
-        if (val.type != J_STRING || f->named_count == FACTS_NAMED_MAX) return false;
+        bool absent = val.type == J_NULL;
+        if ((val.type != J_STRING && !absent) || f->named_count == FACTS_NAMED_MAX) return false;
         str name = json_text((jval){.raw = key, .type = J_STRING, .esc = esc}, a);
-        f->named[f->named_count++] = (struct fact_named){arena_str(a, name), arena_str(a, json_text(val, a))};
+        str value = absent ? STR_NONE : arena_str(a, json_text(val, a));
+        f->named[f->named_count++] = (struct fact_named){arena_str(a, name), value};
     }
     return v.type == J_OBJECT;
 }
@@ -275,6 +299,7 @@ static bool read_member(struct facts *f, str key, jval v, arena *a) {
 
 bool facts_read(struct facts *f, str json, arena *a, err *e) {
     facts_init(f);
+    f->recorded = true;
     jval root;
     const char *why;
     size_t at;

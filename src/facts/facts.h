@@ -16,6 +16,7 @@ enum {
     FACTS_VERSION = 1,
     FACTS_TAGS_MAX = 16,  /* further tags are refused with a 400 */
     FACTS_NAMED_MAX = 32, /* distinct header.NAME and metadata.NAME that rules may name */
+    FACTS_STR_MAX = 512,  /* bytes of one text: facts_clean */
 };
 
 /* What a call asks for: one table. name, "is simple work" (CONTRACT section 2, analyze's verdict:
@@ -48,7 +49,7 @@ enum task {
 enum task_source { TASK_BY_NONE, TASK_BY_HINT, TASK_BY_LABEL, TASK_BY_CLASSIFIER, TASK_BY_ENDPOINT };
 enum stakes { STAKES_LOW, STAKES_NORMAL, STAKES_HIGH };
 
-/* A header or metadata value that some rule or label names; absent when value.p is NULL. */
+/* A header or metadata value that some rule or label names; value.p is NULL when the call had none. */
 struct fact_named {
     str name; /* "header.x-app" (lower case) or "metadata.app" */
     str value;
@@ -59,7 +60,10 @@ struct facts {
     uint8_t task;     /* enum task */
     uint8_t task_source;
     uint8_t stakes;
+    uint8_t guess; /* enum task: what a label replaced, so that other labels can be tried later */
+    uint8_t guess_source;
     uint8_t hour;     /* of the call's begin, UTC, 0-23 */
+    bool recorded;    /* read back: a named value that isn't listed is not known, rather than absent */
     bool stakes_hint; /* the request itself said the stakes: labels leave them */
     bool stream, vision, audio, tools, schema;
     uint16_t tool_count;    /* tools offered */
@@ -69,10 +73,13 @@ struct facts {
     uint32_t output_tokens; /* the client's limit; 0 when it set none */
     float task_confidence;  /* 0..1 in steps of 1/10000; 1 for hints and labels */
     float difficulty;       /* 0..1 in steps of 1/10000, or < 0 when no model said */
+    float guess_confidence; /* task_confidence of the guess */
+    uint64_t max_cost;      /* what the call may cost at most, nano-dollars; 0: not said */
     uint64_t system_hash;   /* fingerprint of the system prompt, 0 without one */
     uint64_t template_hash; /* fingerprint of the prompt's shape, 0 when not computed */
     str model;              /* as the client asked */
     str key, team, user, session;
+    str tier_hint; /* x-dray-tier */
     uint16_t tag_count, named_count;
     str tag[FACTS_TAGS_MAX];
     struct fact_named *named; /* in the order of the router's names */
@@ -92,6 +99,9 @@ void facts_init(struct facts *f);
 /* The value that task_confidence and difficulty may take nearest to `x` (clamped to 0..1), so that
  * what is written reads back bit for bit. */
 float facts_share(double x);
+/* What is decided from must be what is recorded: `s` as the ledger can keep it, cut to FACTS_STR_MAX, control
+ * characters as spaces, malformed UTF-8 as '?'. A view of `s` where that changes nothing, else a copy in `a`. */
+str facts_clean(str s, arena *a);
 /* The value of a named header or metadata entry, NULL when the call had none. */
 const str *facts_named(const struct facts *f, str name);
 /* Compact JSON with short keys (documented in facts.c), default values left out: what the ledger

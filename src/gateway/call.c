@@ -156,7 +156,7 @@ static void keep_headers(struct call *c, const struct http_head *h) {
         r->facts.named[i].name = router->name[i];
         if (!str_starts(router->name[i], STR("header."))) continue;
         str v = http_get_name(h, str_skip(router->name[i], 7));
-        if (v.p) r->facts.named[i].value = arena_str(&r->a, v);
+        if (v.p) r->facts.named[i].value = facts_clean(arena_str(&r->a, v), &r->a);
     }
 }
 

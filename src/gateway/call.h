@@ -53,8 +53,7 @@ struct call_request {
     bool has_on_the_fly;
     struct plan observed;
     bool has_observed;
-    uint64_t timeout_us;   /* x-dray-timeout-ms; 0: none */
-    int64_t max_cost_nano; /* x-dray-max-cost-usd; 0: none */
+    uint64_t timeout_us; /* x-dray-timeout-ms; 0: none */
     struct iovec iov[2 * OPENAI_SPLICES_MAX + 4];
     struct http_header kept[CALL_KEPT_MAX]; /* copies, lower-case names; not zeroed */
 };

@@ -40,7 +40,7 @@ static bool hint_stakes(struct call *c, str v, const char *where) {
 static bool hint_tags(struct call *c, str v) {
     str part;
     for (str rest = v; str_cut(&rest, ',', &part);) {
-        part = str_trim(part);
+        part = facts_clean(str_trim(part), &c->r->a);
         if (!part.n) continue;
         if (c->r->facts.tag_count == FACTS_TAGS_MAX) {
             call_fail(c, FAULT_BAD_HINT, STR("x-dray-tags"), "x-dray-tags: at most %d tags.", FACTS_TAGS_MAX);
@@ -64,21 +64,25 @@ static bool hint_timeout(struct call *c, str v) {
 
 static bool hint_max_cost(struct call *c, str v, const char *where) {
     /* Nano-dollars: as a rate per million units of one unit each. */
-    if (price_parse(v, 1000000, &c->r->max_cost_nano)) return true;
+    int64_t nano;
+    if (price_parse(v, 1000000, &nano)) {
+        c->r->facts.max_cost = (uint64_t)nano;
+        return true;
+    }
     call_fail(c, FAULT_BAD_HINT, str_from(where), "%s must be an amount of dollars, such as 0.05.", where);
     return false;
 }
 
-static bool one_hint(struct call *c, str name, str v, const char *where, str *tier) {
+static bool one_hint(struct call *c, str name, str v, const char *where) {
     struct facts *f = &c->r->facts;
     if (str_eqz(name, "task")) return hint_task(c, v, where);
     if (str_eqz(name, "stakes")) return hint_stakes(c, v, where);
     if (str_eqz(name, "tier"))
-        *tier = v;
+        f->tier_hint = facts_clean(v, &c->r->a);
     else if (str_eqz(name, "session"))
-        f->session = v;
+        f->session = facts_clean(v, &c->r->a);
     else if (str_eqz(name, "user"))
-        f->user = v;
+        f->user = facts_clean(v, &c->r->a);
     else if (str_eqz(name, "tags"))
         return hint_tags(c, v);
     else if (str_eqz(name, "timeout-ms") || str_eqz(name, "timeout_ms"))
@@ -89,7 +93,7 @@ static bool one_hint(struct call *c, str name, str v, const char *where, str *ti
 }
 
 /* Headers first, then metadata.dray_* where no header said it. */
-static bool read_hints(struct call *c, str *tier) {
+static bool read_hints(struct call *c) {
     struct call_request *r = c->r;
     jiter it = json_iter(r->q.metadata);
     str key;
@@ -97,11 +101,11 @@ static bool read_hints(struct call *c, str *tier) {
     jval v;
     while (r->q.metadata.type == J_OBJECT && json_next(&it, &key, &esc, &v)) {
         if (esc || !str_starts(key, STR("dray_")) || v.type != J_STRING) continue;
-        if (!one_hint(c, str_skip(key, 5), json_text(v, &r->a), "metadata.dray_*", tier)) return false;
+        if (!one_hint(c, str_skip(key, 5), json_text(v, &r->a), "metadata.dray_*")) return false;
     }
     for (unsigned i = 0; i < r->kept_count; i++) {
         const struct http_header *h = &r->kept[i];
-        if (str_starts(h->name, STR("x-dray-")) && !one_hint(c, str_skip(h->name, 7), h->value, h->name.p, tier))
+        if (str_starts(h->name, STR("x-dray-")) && !one_hint(c, str_skip(h->name, 7), h->value, h->name.p))
             return false;
     }
     return true;
@@ -112,8 +116,17 @@ static void read_named_metadata(struct call *c) {
     for (unsigned i = 0; i < f->named_count; i++) {
         if (!str_starts(f->named[i].name, STR("metadata."))) continue;
         jval v = json_get(c->r->q.metadata, str_skip(f->named[i].name, 9));
-        if (v.type != J_NONE) f->named[i].value = v.type == J_STRING ? json_text(v, &c->r->a) : v.raw;
+        if (v.type == J_NONE) continue;
+        f->named[i].value = facts_clean(v.type == J_STRING ? json_text(v, &c->r->a) : v.raw, &c->r->a);
     }
+}
+
+/* The end user that the request itself names, where no hint does. */
+static void read_user(struct call *c) {
+    struct call_request *r = c->r;
+    if (r->facts.user.n) return;
+    jval user = r->has_chat ? (jval){.raw = r->chat.user.raw, .type = J_STRING, .esc = true} : r->q.user;
+    if (user.type == J_STRING) r->facts.user = facts_clean(json_text(user, &r->a), &r->a);
 }
 
 /* ---- the request ---- */
@@ -191,6 +204,7 @@ void request_facts(struct call_request *r, const struct surface *s, const struct
     else
         openai_facts(&r->scan, buf_view(&r->body), f, &prompt);
     f->hour = (uint8_t)(begin_wall / 3600000000u % 24);
+    if (s->path_stream) f->stream = true;
     if (s->task != TASK_UNKNOWN && f->task_source == TASK_BY_NONE) {
         f->task = s->task;
         f->task_source = TASK_BY_ENDPOINT;
@@ -217,10 +231,8 @@ static void keep_named(struct call *c) {
 }
 
 static void plan_named(struct call *c) {
-    struct call_request *r = c->r;
-    r->on_the_fly = r->named.target;
-    r->has_on_the_fly = true;
-    r->plan = (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
+    c->r->on_the_fly = c->r->named.target;
+    c->r->has_on_the_fly = true;
 }
 
 /* Where the call would have gone without routing: the model the client named, else the baseline. */
@@ -236,38 +248,31 @@ static void note_baseline(struct call *c) {
     c->baseline_price = t->price;
 }
 
-static bool decide_call(struct call *c, str tier_hint) {
+/* Whether the plan is the named target and nothing else: then no fact is needed for it. */
+static bool by_name(const struct call_request *r) {
+    return r->named.what == RESOLVED_TARGET && !r->named.reroute && (!r->facts.tier_hint.n || r->named.fixed);
+}
+
+static bool decide_call(struct call *c) {
     struct call_request *r = c->r;
     const struct router *router = &c->config->router;
-    bool by_policy = r->named.what == RESOLVED_AUTO || (r->named.what == RESOLVED_TARGET && r->named.reroute);
-    int tier = -1;
-    if (tier_hint.n) {
-        tier = router_tier(router, tier_hint);
-        if (tier < 0) {
-            call_fail(c, FAULT_BAD_HINT, STR("x-dray-tier"), "x-dray-tier: there is no tier \"" STR_FMT "\".",
-                      STR_ARG(str_take(tier_hint, 60)));
-            return false;
-        }
+    str hint = r->facts.tier_hint;
+    if (hint.n && router_tier(router, hint) < 0) {
+        call_fail(c, FAULT_BAD_HINT, STR("x-dray-tier"), "x-dray-tier: there is no tier \"" STR_FMT "\".",
+                  STR_ARG(str_take(hint, 60)));
+        return false;
     }
-    if (r->named.what == RESOLVED_TARGET && !by_policy && (tier < 0 || r->named.fixed)) {
-        plan_named(c);
-        return true;
-    }
-    read_facts(c);
-    uint64_t draw = rng_next(&c->w->rng);
+    if (!by_name(r)) read_facts(c);
     char forced[64];
-    int to = override_tier(gateway_override(c->w->gateway), c->begin_wall, forced)
+    int to = !by_name(r) && override_tier(gateway_override(c->w->gateway), c->begin_wall, forced)
                  ? router_tier(router, str_from(forced))
                  : -1;
+    uint64_t draw = decide_draw(c->id);
     if (to >= 0)
         decide_tier(router, &r->facts, (uint32_t)to, STR("override"), draw, &r->plan);
-    else if (tier >= 0)
-        decide_tier(router, &r->facts, (uint32_t)tier, STR("hint"), draw, &r->plan);
-    else if (by_policy)
-        decide(router, &r->facts, draw, &r->plan);
-    else
-        decide_tier(router, &r->facts, r->named.tier, STR("tier"), draw, &r->plan);
-    c->routed = true;
+    else if (!config_decide(c->config, &r->named, &r->facts, draw, &r->plan))
+        plan_named(c);
+    c->routed = !r->has_on_the_fly;
     return true;
 }
 
@@ -275,18 +280,16 @@ static bool decide_call(struct call *c, str tier_hint) {
  * reason to refuse. */
 static bool cap_cost(struct call *c) {
     struct call_request *r = c->r;
-    if (!r->max_cost_nano) return true;
+    int64_t most = (int64_t)r->facts.max_cost;
+    if (!most) return true;
     read_facts(c);
-    const struct router *router = &c->config->router;
-    int64_t out = decide_output_tokens(&r->facts);
-    uint16_t kept = 0;
-    for (uint16_t i = 0; i < r->plan.count; i++) {
-        const struct target *t = r->has_on_the_fly ? &r->on_the_fly : &router->target[r->plan.target[i]];
-        int64_t cost = price_expect(t->price, r->facts.input_tokens, out);
-        if (cost == COST_UNKNOWN || cost <= r->max_cost_nano) r->plan.target[kept++] = r->plan.target[i];
+    if (r->has_on_the_fly) {
+        int64_t cost = price_expect(r->on_the_fly.price, r->facts.input_tokens, decide_output_tokens(&r->facts));
+        if (cost != COST_UNKNOWN && cost > most) r->plan.count = 0;
+    } else {
+        decide_cap(&c->config->router, &r->facts, &r->plan);
     }
-    r->plan.count = kept;
-    if (kept) return true;
+    if (r->plan.count) return true;
     call_fail(c, FAULT_COST_LIMIT, STR("x-dray-max-cost-usd"),
               "Every model that could answer is expected to cost more than x-dray-max-cost-usd.");
     return false;
@@ -299,16 +302,18 @@ static void observe(struct call *c) {
     if (c->config->mode != MODE_OBSERVE || r->named.what == RESOLVED_TIER) return;
     read_facts(c);
     if (!c->routed)
-        decide(router, &r->facts, rng_next(&c->w->rng), &r->observed);
+        decide(router, &r->facts, decide_draw(c->id), &r->observed);
     else
         r->observed = r->plan;
     r->has_observed = true;
     if (!c->routed) return;
     c->routed = false;
-    if (r->named.what == RESOLVED_TARGET)
+    if (r->named.what == RESOLVED_TARGET) {
+        r->plan = (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
         plan_named(c);
-    else if (router->has_baseline)
+    } else if (router->has_baseline) {
         decide_target(router, &r->facts, router->baseline, &r->plan);
+    }
 }
 
 /* on_ledger_full: refuse. A call that can't be booked is not made. */
@@ -322,13 +327,13 @@ static bool books_ready(struct call *c) {
 
 void call_plan(struct call *c) {
     struct call_request *r = c->r;
-    str tier_hint = STR_NONE;
     if (c->surface->endpoint && c->config->on_full == ON_FULL_REFUSE && !books_ready(c)) return;
-    if (!read_body(c) || !read_hints(c, &tier_hint)) return;
+    if (!read_body(c) || !read_hints(c)) return;
     read_named_metadata(c);
+    read_user(c);
     str model = r->path_model.n ? r->path_model : json_text(r->q.model, &r->a);
     if (!model.n && c->surface->model) model = str_from(c->surface->model);
-    r->facts.model = model;
+    model = r->facts.model = facts_clean(model, &r->a);
     config_resolve(c->config, model, (enum dialect)c->surface->dialect, &r->named);
     if (r->named.what == RESOLVED_NONE) {
         call_fail(c, FAULT_UNKNOWN_MODEL, STR("model"),
@@ -338,7 +343,7 @@ void call_plan(struct call *c) {
         return;
     }
     keep_named(c);
-    if (!decide_call(c, tier_hint)) return;
+    if (!decide_call(c)) return;
     observe(c);
     if (!cap_cost(c)) return;
     note_baseline(c);

@@ -253,7 +253,7 @@ static void route(struct analysis *a, struct one *x) {
     x->to = x->m;
     x->now = x->cost;
     decide(a->router, &x->f, fingerprint(x->c->id), &x->plan);
-    if (!moves(x)) return;
+    if (!moves(x) || x->plan.missing.n) return;
     struct usage *sum = &a->movable[x->u.service_tier & 3];
     sum->source = TOKENS_PROVIDER;
     sum->service_tier = x->u.service_tier;

@@ -10,46 +10,57 @@
 
 /* ---- today ---- */
 
+enum dialect record_dialect(const struct record *r) {
+    if (str_eq(r->dialect, STR("anthropic"))) return DIALECT_ANTHROPIC;
+    return str_eq(r->dialect, STR("gemini")) ? DIALECT_GEMINI : DIALECT_OPENAI;
+}
+
+static bool same_observed(const struct config *c, const struct decision *d, const struct record *r) {
+    if (!d->plan.count) return false;
+    const struct target *t = &c->router.target[d->plan.target[0]];
+    return str_eq(d->plan.tier, r->observed_tier) && str_eq(t->name, r->observed_model) &&
+           r->observed_cost == price_expect(t->price, d->facts.input_tokens, decide_output_tokens(&d->facts));
+}
+
+bool decision_same(const struct config *c, const struct decision *d, const struct record *r) {
+    const struct plan *p = &d->plan;
+    if (d->missing.n || d->named.what == RESOLVED_NONE) return false;
+    if (r->observed_model.n) return same_observed(c, d, r);
+    if (!str_eq(p->rule, r->rule) || !str_eq(p->tier, r->tier) || p->propensity != r->propensity ||
+        p->candidate_count != r->candidate_count)
+        return false;
+    for (unsigned i = 0; i < p->candidate_count; i++) {
+        const struct candidate *k = &p->candidate[i];
+        const struct record_candidate *was = &r->candidate[i];
+        if (!str_eq(c->router.target[k->target].name, was->target) || k->expected_cost != was->expected_cost ||
+            (k->score < 0 ? was->score >= 0 : k->score != was->score))
+            return false;
+    }
+    return true;
+}
+
 struct today {
     bool decided;
-    struct resolution named;
-    bool on_the_fly; /* named.target is not the router's */
-    struct plan plan;
-    const char *why_not;
+    struct decision d;
+    char why_not[160];
 };
-
-static enum dialect dialect_of(str name) {
-    if (str_eq(name, STR("anthropic"))) return DIALECT_ANTHROPIC;
-    return str_eq(name, STR("gemini")) ? DIALECT_GEMINI : DIALECT_OPENAI;
-}
 
 static void decide_today(const struct ledger_call *c, const struct config *config, struct today *t) {
     const struct record *r = &c->f.r;
-    *t = (struct today){0};
+    t->decided = false;
     if (!r->facts) {
-        t->why_not = "no facts were recorded for this call";
+        snprintf(t->why_not, sizeof t->why_not, "no facts were recorded for this call");
         return;
     }
-    config_resolve(config, r->requested_model, dialect_of(r->dialect), &t->named);
-    t->decided = true;
-    switch (t->named.what) {
-    case RESOLVED_NONE:
-        t->decided = false;
-        t->why_not = "the model it asked for is not known to the configuration";
-        break;
-    case RESOLVED_AUTO: decide(&config->router, r->facts, 0, &t->plan); break;
-    case RESOLVED_TIER: decide_tier(&config->router, r->facts, t->named.tier, STR("tier"), 0, &t->plan); break;
-    case RESOLVED_TARGET:
-        if (t->named.reroute) {
-            decide(&config->router, r->facts, 0, &t->plan);
-        } else if (t->named.id >= 0) {
-            decide_target(&config->router, r->facts, (uint16_t)t->named.id, &t->plan);
-        } else {
-            t->on_the_fly = true;
-            t->plan =
-                (struct plan){.rule = STR("model"), .count = 1, .propensity = 1, .rule_index = ROUTER_RULES_MAX};
-        }
-    }
+    bool observed = r->observed_model.n > 0; /* the policy was asked, whatever the call named */
+    config_decide_again(config, r->facts, record_dialect(r), observed, decide_draw(r->id), &t->d);
+    if (t->d.named.what == RESOLVED_NONE)
+        snprintf(t->why_not, sizeof t->why_not, "the model it asked for is not known to the configuration");
+    else if (t->d.missing.n)
+        snprintf(t->why_not, sizeof t->why_not, "can't be told: it depends on " STR_FMT ", which was not recorded",
+                 STR_ARG(str_take(t->d.missing, 80)));
+    else
+        t->decided = true;
 }
 
 void explain_json(const struct ledger_call *c, const struct config *config, buf *out) {
@@ -66,11 +77,16 @@ void explain_json(const struct ledger_call *c, const struct config *config, buf 
     if (config) {
         decide_today(c, config, &t);
         if (t.decided)
-            config_write_decision(config, c->f.r.facts, t.on_the_fly ? &t.named.target : NULL, &t.plan, &decision);
+            config_write_decision(config, &t.d.facts, t.d.by_target ? &t.d.named.target : NULL, &t.d.plan,
+                                  &decision);
     }
     jw_key(&w, "today");
     decision.n && !decision.failed ? jw_raw(&w, str_trim(buf_view(&decision))) : jw_null(&w);
     buf_free(&decision);
+    jw_key(&w, "same_decision");
+    config &&t.decided ? jw_bool(&w, decision_same(config, &t.d, &c->f.r)) : jw_null(&w);
+    jw_key(&w, "undecidable");
+    config && !t.decided ? jw_string(&w, str_from(t.why_not)) : jw_null(&w);
     jw_object_end(&w);
     buf_char(out, '\n');
 }
@@ -198,18 +214,19 @@ static void today(const struct ledger_call *c, const struct config *config, buf 
         return;
     }
     str target = STR_NONE;
-    if (t.on_the_fly) {
-        int n = snprintf(line, sizeof line, "%.*s/%.*s", STR_ARG(str_take(t.named.target.provider, 100)),
-                         STR_ARG(str_take(t.named.target.model, 180)));
+    if (t.d.by_target && t.d.plan.count) {
+        int n = snprintf(line, sizeof line, "%.*s/%.*s", STR_ARG(str_take(t.d.named.target.provider, 100)),
+                         STR_ARG(str_take(t.d.named.target.model, 180)));
         target = str_make(line, (size_t)n);
-    } else if (t.plan.count) {
-        target = config->router.target[t.plan.target[0]].name;
+    } else if (t.d.plan.count) {
+        target = config->router.target[t.d.plan.target[0]].name;
     }
-    row(o, "rule", t.plan.rule);
-    row(o, "tier", t.plan.tier);
+    row(o, "rule", t.d.plan.rule);
+    row(o, "tier", t.d.plan.tier);
     row(o, "target", target.n ? target : STR("none can serve it"));
-    bool same = str_eq(t.plan.rule, c->f.r.rule) && str_eq(t.plan.tier, c->f.r.tier);
-    row(o, "", same ? STR("the same rule and tier as then") : STR("another decision than then"));
+    row(o, "",
+        decision_same(config, &t.d, &c->f.r) ? STR("the same decision as then")
+                                             : STR("another decision than then"));
 }
 
 void explain_text(const struct ledger_call *c, const struct config *config, buf *out) {

@@ -6,9 +6,14 @@
 #include "books/ledger.h"
 #include "config/config.h"
 
+/* Whether a decision is the one that was recorded, bit for bit: rule, tier, candidates with expected costs and
+ * scores, propensity; of a call in mode observe, what was observed. */
+bool decision_same(const struct config *c, const struct decision *d, const struct record *r);
+/* The dialect that a record names. */
+enum dialect record_dialect(const struct record *r);
 /* `config` NULL: without today's decision. */
 void explain_text(const struct ledger_call *c, const struct config *config, buf *out);
-/* {"call":{…},"today":{…}|null} */
+/* {"call":{…},"today":{…}|null,"same_decision":true|false|null,"undecidable":"why"|null} */
 void explain_json(const struct ledger_call *c, const struct config *config, buf *out);
 
 #endif

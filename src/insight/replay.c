@@ -1,6 +1,6 @@
 /* replay: see replay.h.
  *
- * The decision is config_resolve() and decide(), as at the gateway. The tokens are those of the answer that
+ * The decision is config_decide_again(), as at the gateway. The tokens are those of the answer that
  * was given: another model would have said it longer or shorter, which the report says. Costs are summed
  * over the calls where old and new are both known, so that the difference is of like and like. */
 #include "insight/replay.h"
@@ -8,13 +8,14 @@
 #include "base/hash.h"
 #include "books/past.h"
 #include "insight/analysis.h"
+#include "insight/explain.h"
 #include "insight/walk.h"
 
 #include <math.h>
 #include <stdio.h>
 
 bool replay_init(struct replay *r, const struct replay_options *o, const char *prices, err *e) {
-    struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why};
+    struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why, &r->missing};
     *r = (struct replay){.o = *o};
     arena_init(&r->a, 4 << 10, 64 << 20);
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tally_init(t[i]);
@@ -28,7 +29,7 @@ bool replay_init(struct replay *r, const struct replay_options *o, const char *p
 }
 
 void replay_free(struct replay *r) {
-    struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why};
+    struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why, &r->missing};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tally_free(t[i]);
     models_free(r->models);
     arena_free(&r->a);
@@ -50,40 +51,38 @@ struct chosen {
     bool none; /* every target is gone */
 };
 
-static void choose(struct replay *r, const struct replay_past *p, struct chosen *out) {
+/* The target that was named. */
+static void choose_named(struct replay *r, const struct decision *d, struct chosen *out) {
+    const struct target *t = &d->named.target;
+    const struct model *m = models_find(r->models, t->provider, t->model);
+    out->model = config_target_name(t, &r->a);
+    out->price = t->price ? t->price : m->price;
+    out->batch = m->batch;
+    out->none = !d->plan.count || gone(r, t, out->model);
+}
+
+/* False: it can't be told. */
+static bool choose(struct replay *r, const struct replay_past *p, struct chosen *out) {
     const struct router *router = &r->o.config->router;
-    struct resolution res;
-    struct plan plan;
-    uint64_t draw = fingerprint(str_from(p->id));
-    config_resolve(r->o.config, p->f->model, p->dialect, &res);
-    bool named = res.what == RESOLVED_TARGET && !r->o.reroute && !res.reroute;
-    *out = (struct chosen){.rule = STR("model")};
-    if (named && res.id < 0) { /* a provider/model name that is no target: it goes there */
-        const struct model *m = models_find(r->models, res.target.provider, res.target.model);
-        out->model = config_target_name(&res.target, &r->a);
-        out->price = res.target.price ? res.target.price : m->price;
-        out->batch = m->batch;
-        out->none = gone(r, &res.target, out->model);
-        return;
+    struct decision *d = &r->decision;
+    bool observed = p->record && p->record->observed_model.n > 0;
+    config_decide_again(r->o.config, p->f, p->dialect, r->o.reroute || observed, p->draw, d);
+    *out = (struct chosen){.tier = d->plan.tier, .rule = d->plan.rule, .none = true};
+    if (d->missing.n) return false;
+    if (d->by_target) {
+        choose_named(r, d, out);
+        return true;
     }
-    if (named)
-        decide_target(router, p->f, (uint16_t)res.id, &plan);
-    else if (res.what == RESOLVED_TIER)
-        decide_tier(router, p->f, res.tier, STR("tier"), draw, &plan);
-    else
-        decide(router, p->f, draw, &plan);
-    out->tier = plan.tier;
-    out->rule = plan.rule;
-    out->none = true;
-    for (unsigned i = 0; i < plan.count && out->none; i++) {
-        const struct model *m = r->target[plan.target[i]];
-        str full = router->target[plan.target[i]].name;
-        if (gone(r, &router->target[plan.target[i]], full)) continue;
+    for (unsigned i = 0; i < d->plan.count && out->none; i++) {
+        const struct model *m = r->target[d->plan.target[i]];
+        str full = router->target[d->plan.target[i]].name;
+        if (gone(r, &router->target[d->plan.target[i]], full)) continue;
         out->none = false;
         out->model = full;
         out->price = m->price;
         out->batch = m->batch;
     }
+    return true;
 }
 
 static const char *reason(const struct replay_past *p, const struct chosen *n, bool same_model, bool same_tier) {
@@ -174,10 +173,22 @@ void replay_quality(const struct replay *r, struct replay_quality *q) {
 
 /* ---- one call ---- */
 
+static void undecidable(struct replay *r, str missing) {
+    struct sums one = {.calls = 1, .unknown = 1};
+    r->undecidable++;
+    sums_add(tally_at(&r->missing, missing), &one);
+}
+
 void replay_add(struct replay *r, const struct replay_past *p) {
     struct chosen n;
     struct usage_cost cost;
-    choose(r, p, &n);
+    r->calls++;
+    r->failed += p->failed;
+    if (!choose(r, p, &n)) {
+        undecidable(r, r->decision.missing);
+        return;
+    }
+    if (p->record && decision_same(r->o.config, &r->decision, p->record)) r->same++;
     char old_name[300];
     int len =
         snprintf(old_name, sizeof old_name, "%.*s%s%.*s", (int)(p->provider.n > 80 ? 80 : p->provider.n),
@@ -191,8 +202,6 @@ void replay_add(struct replay *r, const struct replay_past *p) {
                   ? p->cost
                   : cost.total;
     }
-    r->calls++;
-    r->failed += p->failed;
     r->unanswerable += n.none;
     struct sums so = {.calls = 1}, sn = {.calls = 1};
     if (p->cost != COST_UNKNOWN && now != COST_UNKNOWN) {
@@ -258,26 +267,32 @@ bool replay_log_call(void *ctx, const struct log_call *c, const struct log_place
         memcpy(p.id, c->id.p, c->id.n);
     else
         snprintf(p.id, sizeof p.id, "line %llu", (unsigned long long)at->line);
+    p.draw = fingerprint(str_from(p.id));
     replay_add(r, &p);
     return true;
 }
 
 static bool past_again(void *ctx, const struct past_call *c) {
     struct replay *r = ctx;
+    if (!c->facts) {
+        r->calls++;
+        undecidable(r, STR("facts"));
+        return true;
+    }
     struct replay_past p = {.time_us = c->time_us,
                             .f = c->facts,
                             .u = &c->usage,
                             .provider = c->provider,
                             .model = c->model,
-                            .tier = c->tier,
-                            .rule = c->rule,
+                            .tier = c->decided->tier,
+                            .rule = c->decided->rule,
                             .cost = c->cost,
                             .quality = (double)c->quality,
-                            .propensity = c->propensity,
+                            .propensity = c->decided->propensity,
                             .failed = c->failed,
-                            .dialect = str_eq(c->dialect, STR("anthropic")) ? DIALECT_ANTHROPIC
-                                       : str_eq(c->dialect, STR("gemini"))  ? DIALECT_GEMINI
-                                                                            : DIALECT_OPENAI};
+                            .dialect = record_dialect(c->decided),
+                            .draw = decide_draw(c->id),
+                            .record = c->decided};
     uuid_format(p.id, c->id);
     replay_add(r, &p);
     return true;

@@ -33,6 +33,8 @@ struct replay_past {
     double quality, propensity; /* < 0 unknown */
     bool failed;
     enum dialect dialect;
+    uint64_t draw;
+    const struct record *record; /* NULL: from a log */
 };
 
 struct replay_change {
@@ -50,13 +52,16 @@ struct scores {
 
 struct replay {
     struct replay_options o;
+    struct decision decision; /* of the call at hand */
     struct models *models;
     const struct model **target;
     arena a;
     uint64_t calls, failed, changed, unanswerable, unpriced;
+    uint64_t same;        /* of calls with a record: the recorded decision, bit for bit (decision_same) */
+    uint64_t undecidable; /* a fact was not recorded that the new rules ask for: neither old nor new is summed */
     int64_t old_cost, new_cost; /* over the calls where both are known */
     uint64_t priced;
-    struct tally old_tier, new_tier, old_model, new_model, why;
+    struct tally old_tier, new_tier, old_model, new_model, why, missing;
     /* quality */
     struct scores cell[TASK_COUNT][ROUTER_TIERS_MAX + 1]; /* by task and old tier; last: none */
     uint64_t would[TASK_COUNT][ROUTER_TIERS_MAX + 1];     /* calls by task and new tier */

@@ -60,6 +60,8 @@ static void write_json(const struct replay *r, const struct replay_quality *q, b
     count(&w, "calls", r->calls);
     count(&w, "failed_calls", r->failed);
     count(&w, "changed_calls", r->changed);
+    count(&w, "same_decisions", r->same);
+    count(&w, "undecidable_calls", r->undecidable);
     count(&w, "unanswerable_calls", r->unanswerable);
     count(&w, "priced_calls", r->priced);
     count(&w, "unpriced_calls", r->unpriced);
@@ -71,6 +73,7 @@ static void write_json(const struct replay *r, const struct replay_quality *q, b
     tally_json(&w, "old_models", "model", &r->old_model, false);
     tally_json(&w, "new_models", "model", &r->new_model, false);
     tally_json(&w, "changes", "why", &r->why, true);
+    tally_json(&w, "undecidable", "not_recorded", &r->missing, false);
     jw_key(&w, "quality");
     jw_object(&w);
     count(&w, "scored_calls", r->scored.n);
@@ -119,6 +122,14 @@ static void write_text(const struct replay *r, const struct replay_quality *q, b
     if (r->unpriced)
         buf_printf(out, "%s calls have no known cost before or now and are left out of the sums.\n",
                    report_count(n, r->unpriced));
+    if (r->undecidable) {
+        uint32_t row, any = tally_top(&r->missing, &row, 1);
+        buf_printf(out,
+                   "%s calls can't be decided: the new rules ask for what was not recorded of them (" STR_FMT
+                   "%s). They are in no sum.\n",
+                   report_count(n, r->undecidable), STR_ARG(any ? r->missing.row[row].name : STR_NONE),
+                   r->missing.count > 1 ? " and more" : "");
+    }
     if (r->unanswerable)
         buf_printf(out, "%s calls would find no target left.\n", report_count(n, r->unanswerable));
     tally_text(out, "Tiers", &r->old_tier, &r->new_tier);

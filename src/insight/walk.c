@@ -335,6 +335,8 @@ bool log_facts(const struct router *r, const struct log_call *c, bool texts, str
     f->session = c->session;
     f->stream = f->stream || c->stream;
     f->stakes = c->stakes;
+    f->stakes_hint = c->stakes != STAKES_NORMAL;
+    f->recorded = true; /* logs tell of no headers */
     f->hour = (uint8_t)(c->time_us / 3600000000u % 24);
     if (c->tag.n) f->tag[f->tag_count++] = c->tag;
     if (c->task != TASK_UNKNOWN) f->task = c->task, f->task_source = c->task_source, f->task_confidence = 1;

@@ -93,18 +93,30 @@ static void put(struct line *l, struct uuid id, const struct facts *facts, const
     l->calls++;
 }
 
+static void put_decided(struct line *l, const struct record *r) {
+    buf_printf(&l->text, STR_FMT " " STR_FMT " %lld", STR_ARG(r->observed_tier), STR_ARG(r->observed_model),
+               (long long)r->observed_cost);
+    for (unsigned i = 0; i < r->candidate_count; i++)
+        buf_printf(&l->text, " " STR_FMT "=%lld,%.9g", STR_ARG(r->candidate[i].target),
+                   (long long)r->candidate[i].expected_cost, (double)r->candidate[i].score);
+    buf_char(&l->text, '\n');
+}
+
 static bool whole(void *ctx, const struct ledger_call *c) {
     const struct record *r = &c->f.r;
     const str names[5] = {r->dialect, r->provider, r->model, r->tier, r->rule};
     if (c->cut || !r->provider.n) return true;
     put(ctx, r->id, &c->f.facts, &r->usage, names, r->cost, r->propensity,
         c->f.amended ? (double)c->f.amend.quality : -1, r->error.n > 0);
+    put_decided(ctx, r);
     return true;
 }
 
 static bool narrow(void *ctx, const struct past_call *c) {
-    const str names[5] = {c->dialect, c->provider, c->model, c->tier, c->rule};
-    put(ctx, c->id, c->facts, &c->usage, names, c->cost, c->propensity, (double)c->quality, c->failed);
+    const struct record *d = c->decided;
+    const str names[5] = {d->dialect, c->provider, c->model, d->tier, d->rule};
+    put(ctx, c->id, c->facts, &c->usage, names, c->cost, d->propensity, (double)c->quality, c->failed);
+    put_decided(ctx, d);
     return true;
 }
 

@@ -311,6 +311,117 @@ static void test_order(void **state) {
     arena_free(&b.a);
 }
 
+static struct plan past_plan(struct bench *b, const char *policy, const char *facts) {
+    struct facts f;
+    assert_true(compile(b, policy, NULL));
+    if (!facts_read(&f, str_from(facts), &b->a, &b->e)) fail_msg("%s", b->e.msg);
+    return plan_of(b, &f);
+}
+
+/* Facts of the past: what no rule of that day asked for is not known, and is not guessed. */
+static void test_not_recorded(void **state) {
+    (void)state;
+    static const struct {
+        const char *when, *facts, *rule; /* NULL: can't be told */
+    } cases[] = {
+        {"{header.x-app: web}", "{\"v\":1,\"n\":{\"header.x-app\":\"web\"}}", "one"},
+        {"{header.x-app: web}", "{\"v\":1,\"n\":{\"header.x-app\":null}}", "two"},
+        {"{header.x-app: web}", "{\"v\":1,\"n\":{\"header.x-other\":\"web\"}}", NULL},
+        {"{header.x-app: web}", "{\"v\":1}", NULL},
+        {"{not: {header.x-app: web}}", "{\"v\":1}", NULL},
+        {"{not: {header.x-app: web}}", "{\"v\":1,\"n\":{\"header.x-app\":null}}", "one"},
+        /* what else the rule asks decides it, whatever the header was */
+        {"{header.x-app: web, task: code}", "{\"v\":1}", "two"},
+        {"{task: code, header.x-app: web}", "{\"v\":1}", "two"},
+        {"{header.x-app: web, task: unknown}", "{\"v\":1}", NULL},
+        {"{any: [{header.x-app: web}, {task: unknown}]}", "{\"v\":1}", "one"},
+        {"{any: [{header.x-app: web}, {task: code}]}", "{\"v\":1}", NULL},
+        {"{not: {any: [{header.x-app: web}, {task: unknown}]}}", "{\"v\":1}", "two"},
+        {"{not: {all: [{header.x-app: web}, {task: code}]}}", "{\"v\":1}", "one"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench b;
+        char policy[256];
+        setup(&b);
+        snprintf(policy, sizeof policy, "[{name: one, when: %s, use: light}, {name: two, use: mid}]",
+                 cases[i].when);
+        struct plan p = past_plan(&b, policy, cases[i].facts);
+        if (cases[i].rule)
+            assert_true(str_eqz(p.rule, cases[i].rule) && p.count && !p.missing.n);
+        else
+            assert_true(p.count == 0 && str_eqz(p.missing, "header.x-app"));
+        arena_free(&b.a);
+    }
+}
+
+/* Labels of the day are taken back before those of today are tried. */
+static void test_relabel(void **state) {
+    (void)state;
+    struct bench b;
+    struct facts f;
+    str missing = STR_NONE;
+    setup(&b);
+    facts_init(&f);
+    f.task = TASK_CODE;
+    f.task_source = TASK_BY_CLASSIFIER;
+    f.task_confidence = 0.75f;
+    f.key = STR("bot");
+    assert_true(compile(&b, NULL, "[{when: {key: bot}, set: {task: extract, stakes: high}}]"));
+    router_label(&b.r, &f);
+    assert_true(f.task == TASK_EXTRACT && f.stakes == STAKES_HIGH && f.guess == TASK_CODE);
+    struct facts once = f;
+    assert_true(router_relabel(&b.r, &f, &missing)); /* the same labels: the same facts */
+    assert_true(f.task == once.task && f.task_source == once.task_source && f.guess == once.guess &&
+                f.stakes == once.stakes && f.task_confidence == once.task_confidence);
+    assert_true(compile(&b, NULL, "[{when: {key: bot}, set: {task: qa}}]"));
+    assert_true(router_relabel(&b.r, &f, &missing));
+    assert_true(f.task == TASK_QA && f.stakes == STAKES_NORMAL && f.guess == TASK_CODE);
+    assert_true(compile(&b, NULL, NULL));
+    assert_true(router_relabel(&b.r, &f, &missing));
+    assert_true(f.task == TASK_CODE && f.task_source == TASK_BY_CLASSIFIER && f.task_confidence == 0.75f);
+    assert_true(compile(&b, NULL, "[{when: {header.x: y}, set: {task: qa}}]"));
+    f.recorded = true;
+    assert_false(router_relabel(&b.r, &f, &missing));
+    assert_true(str_eqz(missing, "header.x"));
+    f.task_source = TASK_BY_HINT; /* the request's own word: no label would change it */
+    assert_true(router_relabel(&b.r, &f, &missing));
+    arena_free(&b.a);
+}
+
+/* The draw of a call's id: spread evenly, and the same again. */
+static void test_draw(void **state) {
+    (void)state;
+    struct uuid_gen g;
+    uuid_gen_init(&g);
+    int quarter[4] = {0};
+    for (int i = 0; i < 40000; i++) {
+        struct uuid id = uuid_v7(&g, 1795608000000000);
+        uint64_t draw = decide_draw(id);
+        assert_true(draw == decide_draw(id));
+        quarter[draw >> 62]++;
+    }
+    for (int i = 0; i < 4; i++) assert_in_range(quarter[i], 9500, 10500); /* six sigma */
+}
+
+static void test_cap(void **state) {
+    (void)state;
+    struct bench b;
+    struct facts f;
+    struct plan p;
+    setup(&b);
+    assert_true(compile(&b, NULL, NULL));
+    facts_init(&f);
+    f.input_tokens = 1000; /* cheap: 1,000 + 300 tokens at 1,000 nano */
+    decide_tier(&b.r, &f, 0, STR("tier"), 0, &p);
+    f.max_cost = 1300000;
+    decide_cap(&b.r, &f, &p);
+    assert_true(p.count == 2 && p.target[0] == 0 && p.target[1] == 2); /* unknown stays, dear goes */
+    f.max_cost = 1299999;
+    decide_cap(&b.r, &f, &p);
+    assert_true(p.count == 1 && p.target[0] == 0);
+    arena_free(&b.a);
+}
+
 static void test_unable_goes_last(void **state) {
     (void)state;
     struct bench b;
@@ -364,7 +475,9 @@ int main(void) {
         cmocka_unit_test(test_conditions), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_use),        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_order),      cmocka_unit_test(test_unable_goes_last),
-        cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_explain),    cmocka_unit_test(test_not_recorded),
+        cmocka_unit_test(test_relabel),    cmocka_unit_test(test_draw),
+        cmocka_unit_test(test_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,11 @@ static void fill(struct facts *f, struct fact_named *named) {
     f->system_hash = 0xfedcba9876543210u;
     f->template_hash = UINT64_MAX;
     f->model = STR("auto");
+    f->guess = TASK_CODE;
+    f->guess_source = TASK_BY_CLASSIFIER;
+    f->guess_confidence = facts_share(0.5);
+    f->max_cost = 50000000;
+    f->tier_hint = STR("mid");
     f->key = STR("bil\"ling");
     f->team = STR("t\xc3\xa9");
     f->user = STR("u");
@@ -58,9 +63,14 @@ static void test_round_trip(void **state) {
     assert_true(back.system_hash == f.system_hash && back.template_hash == f.template_hash);
     assert_memory_equal(&back.task_confidence, &f.task_confidence, sizeof f.task_confidence);
     assert_memory_equal(&back.difficulty, &f.difficulty, sizeof f.difficulty);
-    assert_true(str_eq(back.key, f.key) && back.tag_count == 2 && back.named_count == 1);
+    /* What was asked for and not there is known to be absent; that is another thing than not to be recorded. */
+    assert_true(str_eq(back.key, f.key) && back.tag_count == 2 && back.named_count == 2 && back.recorded);
     assert_true(str_eqz(*facts_named(&back, STR("header.x-app")), "web"));
-    assert_null(facts_named(&f, STR("metadata.none")));
+    assert_null(facts_named(&back, STR("metadata.none")));
+    assert_true(str_eqz(back.named[1].name, "metadata.none") && !back.named[1].value.p);
+    assert_true(back.guess == TASK_CODE && back.guess_source == TASK_BY_CLASSIFIER && back.max_cost == 50000000 &&
+                str_eqz(back.tier_hint, "mid"));
+    assert_memory_equal(&back.guess_confidence, &f.guess_confidence, sizeof f.guess_confidence);
     arena_free(&a);
     buf_free(&one);
     buf_free(&two);
@@ -111,6 +121,24 @@ static void test_refused(void **state) {
     arena_free(&a);
 }
 
+/* What is decided from is what the ledger can keep. */
+static void test_clean(void **state) {
+    (void)state;
+    arena a;
+    arena_init(&a, 256, 65536);
+    str same = STR("t\xc3\xa9 \xf0\x9f\x98\x80");
+    assert_true(facts_clean(same, &a).p == same.p);
+    assert_true(str_eqz(facts_clean(STR("a\tb\x01\x7f"), &a), "a b  "));
+    assert_true(str_eqz(facts_clean(STR("a\xff\n"), &a), "a? "));
+    char long_one[600];
+    memset(long_one, 'x', sizeof long_one);
+    memcpy(long_one + FACTS_STR_MAX - 1, "\xc3\xa9", 2);
+    str cut = facts_clean(str_make(long_one, sizeof long_one), &a);
+    assert_int_equal(cut.n, FACTS_STR_MAX - 1); /* no half character */
+    assert_int_equal(facts_clean(STR_NONE, &a).n, 0);
+    arena_free(&a);
+}
+
 static void test_simple(void **state) {
     (void)state;
     assert_true(task_is_simple(TASK_CLASSIFY, 1000000));
@@ -150,7 +178,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_defaults_are_left_out),
         cmocka_unit_test(test_refused),    cmocka_unit_test(test_simple),
-        cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_explain),    cmocka_unit_test(test_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
