@@ -585,7 +585,10 @@ void anthropic_write_request(const struct chat_request *r, const struct chat_tar
     struct up u = {r, acc, w};
     int64_t limit = output_limit(r, to);
     jw_object(w);
-    jw_kstr(w, "model", to->model);
+    if (str_eqz(to->kind, "vertex")) /* the model stands in the path */
+        jw_kstr(w, "anthropic_version", STR("vertex-2023-10-16"));
+    else
+        jw_kstr(w, "model", to->model);
     jw_ki64(w, "max_tokens", limit);
     write_system(&u);
     write_messages(&u);

@@ -94,6 +94,14 @@ static str member_text(str key, jval v) {
     return str_make(key.p - 1, (size_t)(end - (key.p - 1)));
 }
 
+/* Puts another member in the place of the one with this value. */
+static void edit_member(struct edits *e, const jscan *s, jval value, str with) {
+    for (uint32_t i = 0; i < s->count; i++) {
+        jmember m = json_member(s, e->body, i);
+        if (m.val.raw.p == value.raw.p) edit(e, m.start, m.end, with);
+    }
+}
+
 /* Takes member i out with the comma that belongs to it. */
 static void edit_remove(struct edits *e, const jscan *s, uint32_t i) {
     jmember m = json_member(s, e->body, i);
@@ -182,7 +190,10 @@ static void edit_add_model(struct edits *e, const jscan *s, str name, arena *a) 
 unsigned openai_splices(const struct openai_request *r, const jscan *s, str body, str model, bool inject, arena *a,
                         struct splice out[OPENAI_SPLICES_MAX]) {
     struct edits e = {.out = out, .body = body};
-    if (r->model.type == J_STRING && !json_is(r->model, model)) edit_value(&e, r->model, quoted(model, a));
+    if (r->instead.n)
+        edit_member(&e, s, r->model, r->instead);
+    else if (r->model.type == J_STRING && !json_is(r->model, model))
+        edit_value(&e, r->model, quoted(model, a));
     if (r->model.type == J_NONE) edit_add_model(&e, s, quoted(model, a), a);
     if (r->metadata.type == J_OBJECT) edit_metadata(&e, s, r->metadata, a);
     if (inject && r->is_stream && !r->include_usage) edit_include_usage(&e, r);

@@ -21,6 +21,7 @@ struct openai_request {
     jval model, stream, stream_options, metadata, service_tier, user;
     bool is_stream;
     bool include_usage; /* the client asked for stream usage */
+    str instead;        /* for openai_splices: a member that takes the place of the model's; empty: none */
 };
 
 /* Reads them from a finished scan. False with a sentence and the parameter's name in `param` (empty:

@@ -5,6 +5,8 @@
  * rebuilt or copied. Nothing has gone to the client while an attempt may still be replaced. */
 #include "gateway/call.h"
 #include "gateway/dialect.h"
+#include "gateway/gateway.h"
+#include "gateway/tokens.h"
 
 #include "base/clock.h"
 #include "net/sigv4.h"
@@ -39,6 +41,11 @@ static void add_auth(struct call *c, struct provider_pool *pool, buf *b) {
     buf_str(b, native ? pool->auth[k].native : pool->auth[k].block);
     if (pool->auth_count > 1) pool->auth_next = (uint16_t)((k + 1) % pool->auth_count);
     dialect_headers(c, b);
+    if (p->auth == AUTH_GOOGLE) {
+        buf_strz(b, "authorization: Bearer ");
+        buf_str(b, c->r->token);
+        buf_strz(b, "\r\n");
+    }
     if (!p->key_from_client || !c->r->credential.n) return;
     enum auth_style style = native ? dialect_auth(p, c->r->credential) : (enum auth_style)p->auth;
     if (c->r->bearer && !c->attempt.translated) style = AUTH_BEARER; /* as its SDK sends it */
@@ -103,8 +110,9 @@ static unsigned spliced(struct call *c, uint64_t *total) {
     bool inject = c->is_stream && c->surface->tap == TAP_CHAT && !r->q.include_usage && p->kind->stream_options &&
                   p->stream_usage == STREAM_USAGE_INJECT;
     /* Gemini's model is in the path; a default that the client left to the provider stays so. */
-    bool fixed = (c->attempt.native && p->kind->native == DIALECT_GEMINI) ||
+    bool fixed = (c->attempt.native && p->kind->native == DIALECT_GEMINI && !dialect_in_path(c)) ||
                  (r->q.model.type == J_NONE && !r->path_model.n);
+    if (dialect_in_path(c)) r->q.instead = STR("\"anthropic_version\":\"vertex-2023-10-16\"");
     unsigned edits =
                  fixed ? 0 : openai_splices(&r->q, &r->scan, body, c->attempt.target.model, inject, &r->a, edit),
              n = 1;
@@ -215,6 +223,19 @@ static void open_stream(struct call *c) {
     if (c->attempt.stream) arm(c);
 }
 
+/* False when there is none: the attempt has failed. */
+static bool take_token(struct call *c) {
+    buf *b = &c->w->text;
+    err e;
+    buf_clear(b);
+    if (tokens_get(gateway_tokens(c->w->gateway), &c->attempt.provider->google, b, &e)) {
+        c->r->token = arena_str(&c->r->a, buf_view(b));
+        return true;
+    }
+    attempt_failed(c, FAULT_NO_TOKEN, e.msg);
+    return false;
+}
+
 void attempt_start(struct call *c, uint16_t i) {
     struct call_request *r = c->r;
     struct attempt *t = &c->attempt;
@@ -225,6 +246,7 @@ void attempt_start(struct call *c, uint16_t i) {
     if (n > 1) metric_add(&c->w->metrics.fallbacks, 1);
     dialect_choose(c);
     buf_free(&r->up);
+    if (t->provider->auth == AUTH_GOOGLE && !take_token(c)) return;
     if (!pool_of(c)->upstream) {
         attempt_failed(c, FAULT_UPSTREAM_TLS, pool_of(c)->error.msg);
         return;

@@ -39,6 +39,7 @@ struct call_request {
     bool gzip, scanned;
     unsigned kept_count;
     str content_type, credential, query;
+    str token;                /* of the attempt's provider, where it has to be gotten first */
     str path_model;           /* the Azure client names it in the path */
     struct chat_request chat; /* the middle model, where it is needed */
     bool has_chat;

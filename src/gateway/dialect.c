@@ -28,12 +28,15 @@ bool dialect_read(struct call *c) {
     return false;
 }
 
+static bool is_claude(str model) { return str_starts(model, STR("claude")); }
+
 /* A provider is spoken to in its own dialect: its compatible endpoint, where it has one, knows less. */
 static int spoken_to(const struct call *c, const struct provider *p) {
     int client = c->surface->chat;
     switch (p->kind->native) {
     case DIALECT_ANTHROPIC: return CHAT_ANTHROPIC;
-    case DIALECT_GEMINI: return CHAT_GEMINI;
+    case DIALECT_GEMINI:
+        return p->kind->auth == AUTH_GOOGLE && is_claude(c->attempt.target.model) ? CHAT_ANTHROPIC : CHAT_GEMINI;
     case DIALECT_BEDROCK: return CHAT_BEDROCK;
     case DIALECT_COHERE: return CHAT_COHERE;
     default: return client == CHAT_RESPONSES && p->kind->responses ? CHAT_RESPONSES : CHAT_OPENAI;
@@ -116,7 +119,8 @@ bool dialect_write(struct call *c) {
 
 bool dialect_rename(struct call *c) {
     struct call_request *r = c->r;
-    if (!c->attempt.native || c->attempt.provider->kind->native != DIALECT_GEMINI) return false;
+    if (!c->attempt.native || c->attempt.provider->kind->native != DIALECT_GEMINI || dialect_in_path(c))
+        return false;
     buf_init(&r->up, TRANSLATED_MAX);
     return gemini_rename(&r->scan, buf_view(&r->body), c->attempt.target.model, &r->a, &r->up);
 }
@@ -139,7 +143,7 @@ bool dialect_clean(struct call *c, unsigned n) {
 static void put_segment(str s, buf *out) {
     for (size_t i = 0; i < s.n; i++) {
         char x = s.p[i];
-        if (x && ((x >= '0' && x <= '9') || ((x | 32) >= 'a' && (x | 32) <= 'z') || strchr("-_.~", x)))
+        if (x && ((x >= '0' && x <= '9') || ((x | 32) >= 'a' && (x | 32) <= 'z') || strchr("-_.~@", x)))
             buf_char(out, x);
         else
             buf_printf(out, "%%%02X", (unsigned char)x);
@@ -175,12 +179,24 @@ static void put_openai_path(const struct attempt *t, const char *rest, buf *out)
     buf_str(out, p->api_version);
 }
 
+bool dialect_in_path(const struct call *c) {
+    return c->attempt.speaks == CHAT_ANTHROPIC && c->attempt.provider->kind->auth == AUTH_GOOGLE;
+}
+
+/* Vertex AI has the models of several makers beside each other. */
+static void claude_on_vertex_path(const struct call *c, buf *out) {
+    buf_str(out, c->attempt.provider->base_path);
+    buf_strz(out, "/publishers/anthropic/models/");
+    put_segment(c->attempt.target.model, out);
+    buf_strz(out, c->is_stream ? ":streamRawPredict" : ":rawPredict");
+}
+
 static void gemini_path(const struct call *c, buf *out) {
     static const str compatible = STR_INIT("/openai"); /* behind it lies Gemini's compatible endpoint */
     const struct attempt *t = &c->attempt;
     str base = t->provider->base_path;
     buf_str(out, str_ends(base, compatible) ? str_take(base, base.n - compatible.n) : base);
-    buf_strz(out, "/models/");
+    buf_strz(out, t->provider->kind->auth == AUTH_GOOGLE ? "/publishers/google/models/" : "/models/");
     buf_str(out, t->target.model);
     buf_char(out, ':');
     buf_strz(out, !t->translated ? c->surface->path : c->is_stream ? "streamGenerateContent" : "generateContent");
@@ -198,7 +214,9 @@ void dialect_path(const struct call *c, buf *out) {
     static const char *const paths[] = {
         [CHAT_OPENAI] = "/chat/completions", [CHAT_RESPONSES] = "/responses", [CHAT_ANTHROPIC] = "/messages"};
     const struct attempt *t = &c->attempt;
-    if (t->native && t->provider->kind->native == DIALECT_GEMINI) {
+    if (dialect_in_path(c)) {
+        claude_on_vertex_path(c, out);
+    } else if (t->native && t->provider->kind->native == DIALECT_GEMINI) {
         gemini_path(c, out);
     } else if (t->speaks == CHAT_BEDROCK) {
         bedrock_path(c, out);
@@ -229,7 +247,7 @@ bool dialect_keeps_header(const struct call *c, str name) {
 }
 
 void dialect_headers(const struct call *c, buf *out) {
-    if (c->attempt.speaks != CHAT_ANTHROPIC) return;
+    if (c->attempt.speaks != CHAT_ANTHROPIC || dialect_in_path(c)) return;
     for (unsigned i = 0; i < c->r->kept_count && !c->attempt.translated; i++)
         if (str_eqz(c->r->kept[i].name, "anthropic-version")) return;
     buf_strz(out, "anthropic-version: 2023-06-01\r\n");

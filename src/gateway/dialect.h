@@ -25,6 +25,8 @@ void dialect_path(const struct call *c, buf *out);
 enum auth_style dialect_auth(const struct provider *p, str key);
 /* Whether a header of the client's is for the dialect that the attempt speaks. */
 bool dialect_keeps_header(const struct call *c, str name);
+/* Whether the model stands in the path though the dialect has it in the body (Anthropic's models on Vertex AI). */
+bool dialect_in_path(const struct call *c);
 /* Headers that the provider's dialect needs beyond the credential. */
 void dialect_headers(const struct call *c, buf *out);
 

@@ -38,6 +38,7 @@
     X(FIRST_BYTE_TIMEOUT, "first_byte_timeout", 504, "timeout_error", 1)                                          \
     X(IDLE_TIMEOUT, "idle_timeout", 504, "timeout_error", 1)                                                      \
     X(TOTAL_TIMEOUT, "total_timeout", 504, "timeout_error", 0)                                                    \
+    X(NO_TOKEN, "no_token", 503, "api_error", 1)                                                                  \
     X(UPSTREAM_STATUS, "upstream_status", 502, "api_error", 1)                                                    \
     X(STREAM_ERROR, "stream_error", 502, "api_error", 0)                                                          \
     X(STREAM_UNTERMINATED, "stream_unterminated", 502, "api_error", 0)                                            \

@@ -11,6 +11,7 @@
 #include "gateway/labeler.h"
 #include "gateway/override.h"
 #include "gateway/queries.h"
+#include "gateway/tokens.h"
 #include "gateway/worker.h"
 #include "sim/sim.h"
 
@@ -29,7 +30,8 @@ enum {
     ACCEPT_RETRY_US = 100000,
     INBOX_RETRY_US = 1000,
     DRAIN_STEP_US = 20000,
-    BOOKS_DRAIN_US = 20000000
+    BOOKS_DRAIN_US = 20000000,
+    TOKENS_PATIENCE_US = 5000000 /* calls that come before the first access token fail */
 };
 
 struct listener {
@@ -54,6 +56,7 @@ struct gateway {
     struct queries *queries;
     struct override *override;
     struct counter *counter;
+    struct tokens *tokens;
     struct sim *sim; /* stands in for providers of kind sim; NULL when there is none */
     struct resolver *resolver;
     struct origin_sessions *sessions;
@@ -76,6 +79,9 @@ struct books *gateway_books(struct gateway *g) {
 }
 struct resolver *gateway_resolver(struct gateway *g) {
     return g->resolver;
+}
+struct tokens *gateway_tokens(const struct gateway *g) {
+    return g->tokens;
 }
 const struct counter *gateway_counter(const struct gateway *g) { return g->counter; }
 struct queries *gateway_queries(struct gateway *g) {
@@ -249,6 +255,7 @@ bool gateway_reload(struct gateway *g, err *e) {
         log_event(LOG_ERROR, "reload_failed", log_z("why", e->msg));
         return false;
     }
+    tokens_want(g->tokens, c, 0);
     pthread_mutex_lock(&g->lock);
     for (unsigned i = 0; i < g->worker_count; i++) worker_reload(&g->worker[i], config_pin(c));
     struct config *old = g->config;
@@ -365,6 +372,7 @@ static void gateway_free(struct gateway *g) {
     labeler_stop(g->labeler);
     override_free(g->override);
     counter_stop(g->counter);
+    tokens_stop(g->tokens);
     if (g->books) {
         uint64_t left = books_close(g->books, BOOKS_DRAIN_US);
         if (left) log_event(LOG_WARN, "books_left_in_spool", log_i("events", (int64_t)left));
@@ -400,6 +408,12 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
     }
     g->override = override_open(c->ledger_path);
     g->counter = counter_start();
+    g->tokens = tokens_start(g, e);
+    if (!g->tokens) {
+        gateway_free(g);
+        return NULL;
+    }
+    tokens_want(g->tokens, c, TOKENS_PATIENCE_US);
     g->queries = queries_start(arena_strz(&c->a, c->ledger_path));
     g->labeler = labeler_start(c->workers, books_writer(g->books, c->workers), g->prompt_key);
     for (unsigned i = 0; i < c->workers; i++)
