@@ -17,18 +17,38 @@ static double now_ns(void) {
 
 enum text { ASCII, MIXED, CJK };
 
-/* Text as people send it: lines of about 70 characters, now and then a quotation; with some letters beyond ASCII,
- * or of hardly anything else. */
+/* Text as people send it: lines of about ten words, now and then a quotation; with some letters beyond ASCII, or
+ * of hardly anything else. The words come at random: what repeats is learnt by branch predictors and flatters. */
 static void prose(buf *b, size_t n, enum text kind) {
-    static const char *const line[] = {"Please summarise the following report for the board, in plain words.\n",
-                                       "The quarter's revenue rose by 4.2 % while costs for inference doubled;\n",
-                                       "our customers said \"it works\" and asked for more of the same things.\n"};
-    for (size_t i = 0; b->n < n; i++) {
-        if (kind != CJK) buf_strz(b, line[i % 3]);
-        if (kind != ASCII)
-            buf_strz(b, "Gr\xc3\xbc\xc3\x9f\x65 aus M\xc3\xbcnchen \xe2\x80\x93 "
-                        "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae\xe6\x96\x87\n");
-        for (int k = 0; kind == CJK && k < 20; k++)
+    static const char *const word[] = {"the ",
+                                       "report ",
+                                       "for ",
+                                       "a ",
+                                       "board ",
+                                       "in ",
+                                       "plain ",
+                                       "words ",
+                                       "revenue rose ",
+                                       "by ",
+                                       "4.2 % ",
+                                       "while ",
+                                       "inference ",
+                                       "doubled; ",
+                                       "customers ",
+                                       "\"works\" ",
+                                       "and ",
+                                       "asked ",
+                                       "same\n",
+                                       "things.\n",
+                                       "Gr\xc3\xbc\xc3\x9f\x65 ",
+                                       "M\xc3\xbcnchen ",
+                                       "\xe2\x80\x93 ",
+                                       "\xe6\x97\xa5\xe6\x9c\xac "};
+    uint32_t seed = 7, ascii = 20, all = 24;
+    while (b->n < n) {
+        seed = seed * 1664525u + 1013904223u;
+        buf_strz(b, word[(seed >> 16) % (kind == ASCII ? ascii : all)]);
+        for (unsigned k = seed >> 28; kind == CJK && k; k--)
             buf_strz(b, "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae");
     }
 }

@@ -59,7 +59,7 @@ static uint64_t hash_of(str key) {
     return mix(h, w);
 }
 
-static const char *key_done(jscan *s, const struct feed *f, const char *quote) {
+static bool key_done(jscan *s, const struct feed *f, const char *quote) {
     const char *start = f->base + s->key;
     s->key_len = (uint32_t)(quote - start);
     s->key_esc = s->esc;
@@ -69,28 +69,30 @@ static const char *key_done(jscan *s, const struct feed *f, const char *quote) {
     for (uint32_t i = 0; i < s->count; i++) {
         const struct jscan_member *m = &s->member[i];
         if (m->hash == hash && json_key_eq(str_make(f->base + m->key, m->key_len), m->key_esc, key))
-            return bad(s, f, start - 1, "the same key twice");
+            return !!bad(s, f, start - 1, "the same key twice");
     }
-    if (s->count == JSON_MEMBERS_MAX) return bad(s, f, start - 1, "too many members");
+    if (s->count == JSON_MEMBERS_MAX) return !!bad(s, f, start - 1, "too many members");
     if (s->count == s->cap) {
         uint32_t cap = s->cap ? s->cap * 2 : 16;
         s->member = arena_grow(s->a, s->member, s->cap * sizeof *s->member, cap * sizeof *s->member);
         s->cap = cap;
     }
     s->member[s->count].hash = hash;
-    return quote + 1;
+    return true;
 }
 
 /* ---- structure ---- */
 
-static inline bool in_object(const jscan *s) {
-    return s->depth && s->depth_bits[(s->depth - 1) / 8] >> ((s->depth - 1) % 8) & 1;
+static inline bool object_at(const jscan *s, uint32_t depth) {
+    return depth && s->depth_bits[(depth - 1) / 8] >> ((depth - 1) % 8) & 1;
 }
 
 /* Whether the scan stands directly in the document's object and keeps its members. */
-static inline bool at_top(const jscan *s) { return s->depth == 1 && s->a && s->depth_bits[0] & 1; }
+static inline bool at_top(const jscan *s) { return s->depth == 1 && s->a && s->object; }
 
-/* A value ended before p. */
+static inline void comma_done(jscan *s) { s->phase = s->object ? KEY : VALUE; }
+
+/* A value ended before p. The comma behind it mostly follows at once. */
 static inline const char *value_done(jscan *s, const struct feed *f, const char *p) {
     if (s->depth == 0) {
         s->root_end = (uint32_t)(p - f->base);
@@ -107,6 +109,10 @@ static inline const char *value_done(jscan *s, const struct feed *f, const char 
         m->esc = s->esc;
     }
     s->phase = NEXT_OR_END;
+    if (p < f->end && *p == ',') {
+        comma_done(s);
+        return p + 1;
+    }
     return p;
 }
 
@@ -116,12 +122,13 @@ static inline const char *open_container(jscan *s, const struct feed *f, const c
     bool object = *p == '{';
     s->depth_bits[at] = (uint8_t)(object ? s->depth_bits[at] | bit : s->depth_bits[at] & ~bit);
     s->depth++;
+    s->object = object;
     s->phase = object ? KEY_OR_END : ITEM_OR_END;
     return p + 1;
 }
 
 static inline const char *close_container(jscan *s, const struct feed *f, const char *p) {
-    s->depth--;
+    s->object = object_at(s, --s->depth);
     return value_done(s, f, p + 1);
 }
 
@@ -168,7 +175,12 @@ static inline const char *string_done(jscan *s, const struct feed *f, const char
     s->lex = NO_TOKEN;
     if (s->phase != KEY) return value_done(s, f, p + 1);
     s->phase = COLON;
-    return at_top(s) ? key_done(s, f, p) : p + 1;
+    if (at_top(s) && !key_done(s, f, p)) return NULL;
+    if (++p < f->end && *p == ':') {
+        s->phase = VALUE;
+        p++;
+    }
+    return p;
 }
 
 #if JSON_SSE2
@@ -188,6 +200,9 @@ static __attribute__((noinline)) size_t dense_block(const char *p, uint64_t *mas
  * near the end of the text. Looking at a block once and then only at its marked bytes matters: text has an
  * escape or a letter beyond ASCII every few dozen bytes, and each restart costs a mispredicted branch. */
 static inline const char *string_blocks(jscan *s, const char *p, const char *end) {
+#if JSON_AVX2
+    if (json_has_avx2()) return json_plain_end(json_string_avx2(p, end, &s->esc), end);
+#endif
 #if JSON_SSE2
     for (size_t len = 64; end - p >= 64; p += len, len = 64) {
         for (uint64_t mask = json_special64(p), n; mask; mask &= ~n) {
@@ -314,7 +329,7 @@ static inline const char *key_scan(jscan *s, const struct feed *f, const char *p
 }
 
 static inline const char *step(jscan *s, const struct feed *f, const char *p) {
-    while (p < f->end && json_space(*p)) p++;
+    while (p < f->end && *p <= ' ' && json_space(*p)) p++;
     if (p == f->end) {
         if (s->phase != NOTHING || !f->last) return more(s, f, p);
         s->pos = (size_t)(p - f->base);
@@ -336,10 +351,10 @@ static inline const char *step(jscan *s, const struct feed *f, const char *p) {
         return p + 1;
     case NEXT_OR_END:
         if (*p == ',') {
-            s->phase = in_object(s) ? KEY : VALUE;
+            comma_done(s);
             return p + 1;
         }
-        if (*p == (in_object(s) ? '}' : ']')) return close_container(s, f, p);
+        if (*p == (s->object ? '}' : ']')) return close_container(s, f, p);
         return bad(s, f, p, "a comma or an end is missing");
     default: return bad(s, f, p, "something follows the document");
     }

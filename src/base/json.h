@@ -50,6 +50,7 @@ typedef struct jscan {
     /* private from here */
     uint8_t phase, lex; /* what comes next; the token that is open */
     bool esc, key_esc;  /* the open string, the open top-level key has escapes */
+    bool object;        /* the innermost open container is one */
     uint32_t depth, cap;
     uint32_t root, root_end;                /* the document's value */
     uint32_t key, key_len, val;             /* the open top-level member */

@@ -19,11 +19,25 @@ static inline bool escaped(const char *q, const char *start) {
     return (q - p) & 1;
 }
 
+/* The closing quote when it is among the first 16 bytes and no escape is: most strings are short. Else NULL. */
+static inline const char *short_end(const char *start, const char *end) {
+    if (end - start < 16) return NULL;
+    uint64_t mask = json_special16(start);
+    return mask && start[__builtin_ctzll(mask)] == '"' ? start + __builtin_ctzll(mask) : NULL;
+}
+
 /* The closing quote of the string that begins at `start`. Escapes don't stop the search: whether there were any is
  * gathered on the way, and a quote is looked at backwards. */
 static inline const char *string_end(const char *start, const char *end, bool *esc) {
     const char *p = start;
     bool any = false;
+#if JSON_AVX2
+    if (json_has_avx2()) {
+        p = short_end(start, end);
+        *esc = false;
+        return p ? p : json_string_end_avx2(start, end, esc);
+    }
+#endif
 #if JSON_SSE2
     const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\');
     for (__m128i backs = _mm_setzero_si128(); end - p >= 16; p += 16) {
@@ -67,6 +81,9 @@ static inline const char *bracket(const char *p, const char *end) {
 static const char *container_end(const char *p, const char *end) {
     size_t depth = 0;
     bool esc;
+#if JSON_AVX2
+    if (json_has_avx2()) return json_container_end_avx2(p, end);
+#endif
     while ((p = bracket(p, end)) < end) {
         char c = *p++;
         if (c == '"') {

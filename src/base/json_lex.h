@@ -1,7 +1,7 @@
 /* json_lex: what scanner, cursors and writer of JSON share: looking at 16 bytes at a time. Private to json*.c.
  *
- * SSE2 is the baseline of x86-64, so there is no dispatch; elsewhere plain loops do the same. Wider
- * vectors were not worth a dispatch: strings of chat bodies have an escape every few dozen bytes. */
+ * SSE2 is the baseline of x86-64; elsewhere plain loops do the same. The inside of strings has a wider way on
+ * processors that know AVX2 (json_avx2.c). */
 #ifndef DRAY_BASE_JSON_LEX_H
 #define DRAY_BASE_JSON_LEX_H
 
@@ -13,6 +13,32 @@
 #else
 #define JSON_SSE2 0
 #endif
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define JSON_AVX2 1
+/* Over what is plain, short escapes and UTF-8 in an open string, p between two characters of it. Stops at the
+ * closing quote, at what is rare or wrong (or up to 63 bytes before it), or within 64 bytes of the end. `*esc`
+ * becomes true when an escape was passed. Only where json_has_avx2. */
+const char *json_string_avx2(const char *p, const char *end, bool *esc);
+/* The closing quote of the string whose text begins at p, or `end`; `*esc` becomes true when it has an escape. And
+ * the place behind the container whose opening bracket is at p, or `end`. Both for text that was checked. */
+const char *json_string_end_avx2(const char *p, const char *end, bool *esc);
+const char *json_container_end_avx2(const char *p, const char *end);
+static inline bool json_has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+}
+#else
+#define JSON_AVX2 0
+#endif
+
+/* Of a block's backslashes, one bit per byte, those that begin an escape: of each run of them every second one,
+ * from the first on. An addition tells runs that begin at an even place: its carry clears them. The block begins
+ * outside of an escape. */
+static inline uint64_t json_escapes(uint64_t back) {
+    const uint64_t even = 0x5555555555555555u;
+    uint64_t start = back & ~(back << 1), from_even = back & ~(back + (start & even));
+    return (from_even & even) | (back & ~from_even & ~even);
+}
 
 static inline bool json_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 

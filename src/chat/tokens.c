@@ -16,6 +16,15 @@
 #include <emmintrin.h>
 #endif
 
+/* Into functions for the baseline and for wider processors. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+#if defined(__x86_64__)
+static inline bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+}
+#endif
+
 enum { BLOCK = 64, WINDOW = 1024 };
 
 /* ---- prices, in thousandths of a token ---- */
@@ -88,6 +97,7 @@ struct runs {
     uint64_t lower_cont, upper_cont, digit_mark;
 };
 
+/* Compilers make one instruction of this where the function it is inlined into may use it. */
 static inline unsigned ones(uint64_t v) {
     v -= v >> 1 & 0x5555555555555555u;
     v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
@@ -105,7 +115,7 @@ static inline uint64_t continues(uint64_t m, uint64_t before) { return m & after
 
 /* Words: 1070 for up to 4 letters, 950 for up to 7, 1090 for up to 10, then 1820 and 80 for each beyond 10.
  * `x` and `h` are the letters that go on with their word, here and before. */
-static inline uint64_t words(uint64_t m, uint64_t x, uint64_t h) {
+static ALWAYS_INLINE uint64_t words(uint64_t m, uint64_t x, uint64_t h) {
     uint64_t price = 1070u * ones(m & ~x);
     /* s[k]: k letters in a row that go on, so at least the (k + 1)th of its word; t: the same of the bytes before
      */
@@ -122,7 +132,7 @@ static inline uint64_t words(uint64_t m, uint64_t x, uint64_t h) {
 }
 
 /* Numbers: 1220 for each three digits begun. `marks` are the digits that begin a three. */
-static inline uint64_t digit_marks(uint64_t m, uint64_t before, uint64_t marks_before) {
+static ALWAYS_INLINE uint64_t digit_marks(uint64_t m, uint64_t before, uint64_t marks_before) {
     uint64_t x = continues(m, before), h = before & before << 1;
     uint64_t three = x & after(x, h, 1) & after(x, h, 2);
     uint64_t marks = m & ~x, more;
@@ -131,7 +141,7 @@ static inline uint64_t digit_marks(uint64_t m, uint64_t before, uint64_t marks_b
 }
 
 /* A block's first `n` bytes; `next` is the byte behind them, 0 at the end. */
-static void block(struct runs *r, const unsigned char *p, unsigned n, unsigned char next) {
+static ALWAYS_INLINE void block(struct runs *r, const unsigned char *p, unsigned n, unsigned char next) {
     struct masks m;
     classify(p, &m);
     uint64_t valid = n == BLOCK ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
@@ -170,14 +180,31 @@ static void block(struct runs *r, const unsigned char *p, unsigned n, unsigned c
     r->punct = history(punct, r->punct, n);
 }
 
-/* Price of plain text. */
-static void runs_add(struct runs *r, const char *text, size_t n) {
+static ALWAYS_INLINE void blocks(struct runs *r, const char *text, size_t n) {
     const unsigned char *p = (const unsigned char *)text;
     for (; n >= BLOCK; p += BLOCK, n -= BLOCK) block(r, p, BLOCK, n > BLOCK ? p[BLOCK] : 0);
     if (!n) return;
     unsigned char last[BLOCK] = {0};
     memcpy(last, p, n);
     block(r, last, (unsigned)n, 0);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,bmi,bmi2,popcnt"))) static void blocks_avx2(struct runs *r, const char *text,
+                                                                        size_t n) {
+    blocks(r, text, n);
+}
+#endif
+
+/* Price of plain text. */
+static void runs_add(struct runs *r, const char *text, size_t n) {
+#if defined(__x86_64__)
+    if (has_avx2()) {
+        blocks_avx2(r, text, n);
+        return;
+    }
+#endif
+    blocks(r, text, n);
 }
 
 /* ---- JSON escapes ---- */
@@ -207,48 +234,74 @@ static void runs_add_escaped(struct runs *r, str s) {
 
 /* ---- characters ---- */
 
+/* Of the block's bytes: which begin a character, which are backslashes, which are a u. */
+static ALWAYS_INLINE void leads(const char *p, uint64_t *lead, uint64_t *back, uint64_t *u) {
+    *lead = *back = *u = 0;
 #if defined(__SSE2__)
-/* Bytes of 16 that begin a character, and where backslashes are. */
-static inline unsigned lead16(const char *p, unsigned *back) {
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-    *back = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('\\')));
-    __m128i lead = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8(-65)), _mm_set1_epi8(1));
-    __m128i sum = _mm_sad_epu8(lead, _mm_setzero_si128());
-    return (unsigned)(_mm_cvtsi128_si32(sum) + _mm_extract_epi16(sum, 4));
-}
+    for (unsigned k = 0; k < BLOCK; k += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + k));
+        *lead |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_cmpgt_epi8(x, _mm_set1_epi8(-65))) << k;
+        *back |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('\\'))) << k;
+        *u |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('u'))) << k;
+    }
 #else
-static inline unsigned lead16(const char *p, unsigned *back) {
-    unsigned n = 0;
-    *back = 0;
-    for (unsigned i = 0; i < 16; i++) {
-        n += (p[i] & 0xC0) != 0x80;
-        *back |= p[i] == '\\' ? 1u << i : 0;
+    for (unsigned k = 0; k < BLOCK; k++) {
+        *u |= (uint64_t)(p[k] == 'u') << k;
+        *lead |= (uint64_t)((p[k] & 0xC0) != 0x80) << k;
+        *back |= (uint64_t)(p[k] == '\\') << k;
+    }
+#endif
+}
+
+/* Bytes that the \u escapes of `s` that begin at the bits of `begins` have beyond two each; a high surrogate's
+ * with its low one are one character. */
+static ALWAYS_INLINE uint64_t unicode_surplus(str s, size_t at, uint64_t begins) {
+    uint64_t n = 0;
+    for (; begins; begins &= begins - 1) {
+        const char *p = s.p + at + (unsigned)__builtin_ctzll(begins);
+        if (s.p + s.n - p < 6) continue;
+        bool high =
+            (p[2] | 0x20) == 'd' && ((p[3] | 0x20) == 'a' || (p[3] | 0x20) == 'b' || p[3] == '8' || p[3] == '9');
+        n += high ? 5 : 4;
     }
     return n;
+}
+
+/* Code points of `s`; escapes count as one each, surrogate pairs together. */
+static ALWAYS_INLINE uint64_t chars_with(str s, bool escaped) {
+    uint64_t n = 0, lead, back, u;
+    size_t step;
+    for (size_t i = 0; i < s.n; i += step) {
+        char last[BLOCK] = {0};
+        step = s.n - i < BLOCK ? s.n - i : BLOCK;
+        if (step < BLOCK) memcpy(last, s.p + i, step);
+        leads(step < BLOCK ? last : s.p + i, &lead, &back, &u);
+        if (step < BLOCK) lead &= ((uint64_t)1 << step) - 1;
+        if (escaped && back) {
+            uint64_t begins = json_escapes(back);
+            if (begins >> 63) { /* an escape that is cut off: the next block begins with it */
+                step = BLOCK - 1;
+                lead &= UINT64_MAX >> 1;
+                begins &= UINT64_MAX >> 1;
+            }
+            n -= ones(begins) + unicode_surplus(s, i, begins & u >> 1);
+        }
+        n += ones(lead);
+    }
+    return n;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,bmi,bmi2,popcnt"))) static uint64_t chars_avx2(str s, bool escaped) {
+    return chars_with(s, escaped);
 }
 #endif
 
-/* Code points of `s`; escapes count as one each, surrogate pairs together. */
 static uint64_t count_chars(str s, bool escaped) {
-    uint64_t n = 0;
-    size_t i = 0, behind = 0; /* `behind`: where the last escape ended */
-    while (i < s.n) {
-        char last[16] = {0};
-        size_t step = s.n - i < 16 ? s.n - i : 16;
-        if (step < 16) memcpy(last, s.p + i, step);
-        unsigned back;
-        n += lead16(step < 16 ? last : s.p + i, &back) - (16 - step); /* padding counts as leads */
-        for (; escaped && back; back &= back - 1) {
-            size_t at = i + (unsigned)__builtin_ctz(back), len;
-            char what[4];
-            if (at < behind) continue;
-            json_unescape(s.p + at, s.p + s.n, what, &len);
-            n -= len - 1; /* all of an escape's bytes are ASCII: each was counted or will be */
-            behind = at + len;
-        }
-        i += step;
-    }
-    return n;
+#if defined(__x86_64__)
+    if (has_avx2()) return chars_avx2(s, escaped);
+#endif
+    return chars_with(s, escaped);
 }
 
 /* ---- the estimate ---- */

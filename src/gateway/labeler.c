@@ -39,7 +39,7 @@ static void label(struct job *j, struct spool *spool, const uint64_t *key) {
     struct call_request *r = j->r;
     request_facts(r, j->surface, j->config, j->begin_wall);
     struct record_amend m = {.id = j->id, .time_us = j->begin_wall, .facts = &r->facts, .quality = -1};
-    m.prompt_hash = siphash(key, r->body.p, r->body.n);
+    m.prompt_hash = siphash_long(key, r->body.p, r->body.n);
     spool_amend(spool, &m); /* when there is no room the record stays unlabelled; the spool counts it */
     request_free(r);
     config_unpin(j->config);

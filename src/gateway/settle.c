@@ -60,7 +60,7 @@ void settle_begin(struct call *c) {
         r.facts = f;
         r.propensity = c->r->plan.propensity;
         if (!c->label_pending)
-            r.prompt_hash = siphash(gateway_prompt_key(c->w->gateway), c->r->body.p, c->r->body.n);
+            r.prompt_hash = siphash_long(gateway_prompt_key(c->w->gateway), c->r->body.p, c->r->body.n);
         r.label_pending = c->label_pending;
         add_candidates(c, &r);
         add_observed(c, &r);

@@ -69,6 +69,45 @@ static void test_hash(void **state) {
     assert_true(a != b && a == siphash(key, "abc", 3));
 }
 
+static void sip_round(uint64_t v[4]) {
+#define ROT(x, b) ((x) << (b) | (x) >> (64 - (b)))
+    v[0] += v[1], v[1] = ROT(v[1], 13) ^ v[0], v[0] = ROT(v[0], 32);
+    v[2] += v[3], v[3] = ROT(v[3], 16) ^ v[2];
+    v[0] += v[3], v[3] = ROT(v[3], 21) ^ v[0];
+    v[2] += v[1], v[1] = ROT(v[1], 17) ^ v[2], v[2] = ROT(v[2], 32);
+}
+
+/* The definition in hash.h, lane after lane. */
+static uint64_t sip_lanes_plainly(const uint64_t key[2], const unsigned char *p, size_t n) {
+    uint64_t all[9] = {0};
+    for (uint64_t lane = 0; lane < 4; lane++) {
+        uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du ^ lane,
+                         key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+        for (size_t i = lane * 8; i < n / 32 * 32; i += 32) {
+            uint64_t w;
+            memcpy(&w, p + i, 8);
+            v[3] ^= w;
+            sip_round(v);
+            v[0] ^= w;
+        }
+        for (int i = 0; i < 3; i++) sip_round(v);
+        all[lane] = v[0] ^ v[1] ^ v[2] ^ v[3];
+    }
+    all[4] = n;
+    memcpy(all + 5, p + n / 32 * 32, n % 32);
+    return siphash(key, all, sizeof all);
+}
+
+static void test_siphash_long(void **state) {
+    (void)state;
+    uint64_t key[2] = {0x0706050403020100u, 0x0f0e0d0c0b0a0908u};
+    unsigned char text[700];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (unsigned char)(i * 7 + i / 256);
+    for (size_t n = 0; n < sizeof text; n++)
+        assert_true(siphash_long(key, text, n) ==
+                    (n < SIPHASH_LANES_MIN ? siphash(key, text, n) : sip_lanes_plainly(key, text, n)));
+}
+
 static void test_uuid(void **state) {
     (void)state;
     struct uuid_gen g;
@@ -137,8 +176,9 @@ static void test_money(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_str_numbers),  cmocka_unit_test(test_str_utf8), cmocka_unit_test(test_str_cut),
-        cmocka_unit_test(test_str_distance), cmocka_unit_test(test_hash),     cmocka_unit_test(test_uuid),
-        cmocka_unit_test(test_arena),        cmocka_unit_test(test_buf),      cmocka_unit_test(test_money),
+        cmocka_unit_test(test_str_distance), cmocka_unit_test(test_hash),     cmocka_unit_test(test_siphash_long),
+        cmocka_unit_test(test_uuid),         cmocka_unit_test(test_arena),    cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_money),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

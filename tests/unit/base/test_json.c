@@ -2,6 +2,8 @@
  * members and keys, cursors, numbers, writer. */
 #include "base/json.h"
 
+#include "base/hash.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -685,6 +687,84 @@ static void test_round_trip(void **state) {
     }
 }
 
+/* Pieces of a string's inside: what ends, hides or looks like the end of a string or container. */
+static bool random_string(struct rng *r, buf *b) {
+    static const char *const piece[] = {
+        "\\\\", "\\\"", "\\n",      "\\u00e9",      "\\ud83d\\ude00",  "{", "}", "[", "]",
+        ",",    ":",    "\xc3\xbc", "\xe6\x97\xa5", "\xf0\x9f\x98\x80"};
+    bool esc = false;
+    buf_char(b, '"');
+    for (uint64_t n = rng_next(r) % 12; n; n--) {
+        uint64_t what = rng_next(r) % (2 * sizeof piece / sizeof *piece);
+        if (what < sizeof piece / sizeof *piece) {
+            buf_strz(b, piece[what]);
+            esc |= piece[what][0] == '\\';
+        } else {
+            for (uint64_t k = rng_next(r) % 70; k; k--) buf_char(b, 'x');
+        }
+    }
+    buf_char(b, '"');
+    return esc;
+}
+
+static void random_value(struct rng *r, buf *b, unsigned depth) {
+    uint64_t what = rng_next(r) % (depth ? 4 : 2);
+    if (what == 0) {
+        buf_strz(b, "-12.5e3");
+    } else if (what == 1) {
+        random_string(r, b);
+    } else {
+        bool object = what == 2;
+        buf_char(b, object ? '{' : '[');
+        for (uint64_t i = 0, n = rng_next(r) % 5; i < n; i++) {
+            if (i) buf_strz(b, ", ");
+            if (object) {
+                random_string(r, b);
+                buf_strz(b, ": ");
+            }
+            random_value(r, b, depth - 1);
+        }
+        buf_char(b, object ? '}' : ']');
+    }
+}
+
+/* Scan and cursors on nested values and strings that are built: their ends and escapes are known. */
+static void test_random_values(void **state) {
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 1);
+    for (int i = 0; i < 20000; i++) {
+        buf b;
+        buf_init(&b, 1 << 20);
+        for (uint64_t k = rng_next(&r) % 70; k; k--) buf_char(&b, ' ');
+        buf_strz(&b, "[");
+        size_t start = b.n;
+        random_value(&r, &b, 4);
+        size_t end = b.n;
+        buf_strz(&b, ",");
+        size_t string = b.n;
+        bool esc = random_string(&r, &b);
+        size_t string_end = b.n;
+        buf_strz(&b, "]");
+        jval root, v;
+        char *exact = malloc(b.n); /* nothing behind it may be read */
+        memcpy(exact, b.p, b.n);
+        assert_true(json_check(str_make(exact, b.n), &root, NULL, NULL));
+        jiter it = json_iter(root);
+        assert_true(json_item(&it, &v));
+        size_t quote = v.type == J_STRING;
+        assert_int_equal(v.raw.p - exact, start + quote);
+        assert_int_equal(v.raw.n, end - start - 2 * quote);
+        assert_true(json_item(&it, &v) && v.type == J_STRING);
+        assert_int_equal(v.raw.p - exact, string + 1);
+        assert_int_equal(v.raw.n, string_end - string - 2);
+        assert_int_equal(v.esc, esc);
+        assert_false(json_item(&it, &v));
+        free(exact);
+        buf_free(&b);
+    }
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {T(test_conformance),
@@ -707,6 +787,7 @@ int main(void) {
                                        T(test_writer),
                                        T(test_writer_utf8),
                                        T(test_writer_f64),
-                                       T(test_round_trip)};
+                                       T(test_round_trip),
+                                       T(test_random_values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

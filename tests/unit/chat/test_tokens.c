@@ -115,12 +115,42 @@ static void test_sampling(void **state) {
     free(text);
 }
 
+/* Characters of the insides of JSON strings: built, so their number is known. */
+static void test_random_escapes(void **state) {
+    (void)state;
+    static const char *const piece[] = {"\\\\",           "\\\"", "\\n",      "\\u00e9",      "\\ud83d\\uDE00",
+                                        "\\uDaFf\\uDFFF", "u",    "\xc3\xbc", "\xe6\x97\xa5", "\xf0\x9f\x98\x80"};
+    struct rng r;
+    rng_seed(&r, 1);
+    for (int i = 0; i < 20000; i++) {
+        char text[4096];
+        size_t n = 0;
+        unsigned chars = 0;
+        for (uint64_t k = rng_next(&r) % 12; k; k--) {
+            uint64_t what = rng_next(&r) % (2 * sizeof piece / sizeof *piece), fill = rng_next(&r) % 70;
+            if (what < sizeof piece / sizeof *piece) {
+                memcpy(text + n, piece[what], strlen(piece[what]));
+                n += strlen(piece[what]);
+                chars++;
+            } else {
+                memset(text + n, 'd', fill);
+                n += fill;
+                chars += (unsigned)fill;
+            }
+        }
+        struct token_estimate t = {0};
+        tokens_add(&t, str_make(text, n), true);
+        assert_int_equal(t.chars, chars);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chars),
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_escapes_and_scripts),
         cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_random_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
