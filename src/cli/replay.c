@@ -31,7 +31,8 @@ static const struct opt opts[] = {
     {"reroute", 0, OPT_FLAG, OPT(struct replay_args, reroute), NULL,
      "Decides calls that named their model, too (files: always)."},
     {"diff", 0, OPT_FLAG, OPT(struct replay_args, diff), NULL,
-     "Lists each call that changes, one line (with --json: one object) a call, before the report."},
+     "Lists each call that changes or can't be decided, one line (with --json: one object) a call, before the "
+     "report."},
     {"format", 0, OPT_STR, OPT(struct replay_args, format), "NAME",
      "Format of the files instead of telling it by content."},
     {"map", 0, OPT_STR, OPT(struct replay_args, map), "LIST", "Columns of any CSV or JSONL, as for analyze."},
@@ -83,6 +84,11 @@ static void changed(void *ctx, const struct replay_change *c) {
     const struct replay_past *p = c->past;
     const bool *json = ctx;
     char m[40], m2[40];
+    if (!*json && c->missing.n) {
+        printf("%s  " STR_FMT "/" STR_FMT " \xE2\x86\x92 ?  %s (" STR_FMT ")\n", p->id, STR_ARG(p->provider),
+               STR_ARG(p->model), c->why, STR_ARG(c->missing));
+        return;
+    }
     if (!*json) {
         printf("%s  %-10s " STR_FMT "/" STR_FMT " \xE2\x86\x92 " STR_FMT "  %s \xE2\x86\x92 %s  %s (" STR_FMT
                ")\n",
@@ -98,7 +104,7 @@ static void changed(void *ctx, const struct replay_change *c) {
     jw_init(&w, &b);
     jw_object(&w);
     text(&w, "id", str_from(p->id));
-    text(&w, "task", str_from(task_name((enum task)p->f->task)));
+    text(&w, "task", p->f ? str_from(task_name((enum task)p->f->task)) : STR_NONE);
     text(&w, "old_provider", p->provider);
     text(&w, "old_model", p->model);
     text(&w, "old_tier", p->tier);
@@ -109,6 +115,7 @@ static void changed(void *ctx, const struct replay_change *c) {
     text(&w, "new_rule", c->rule);
     money(&w, "new_cost", c->cost);
     text(&w, "why", str_from(c->why));
+    text(&w, "not_recorded", c->missing);
     jw_object_end(&w);
     buf_char(&b, '\n');
     fwrite(b.p, 1, b.n, stdout);

@@ -77,8 +77,8 @@ void explain_json(const struct ledger_call *c, const struct config *config, buf 
     if (config) {
         decide_today(c, config, &t);
         if (t.decided)
-            config_write_decision(config, &t.d.facts, t.d.by_target ? &t.d.named.target : NULL, &t.d.plan,
-                                  &decision);
+            config_write_decision(config, &t.d.facts, t.d.by_target && t.d.plan.count ? &t.d.named.target : NULL,
+                                  &t.d.plan, &decision);
     }
     jw_key(&w, "today");
     decision.n && !decision.failed ? jw_raw(&w, str_trim(buf_view(&decision))) : jw_null(&w);

@@ -173,10 +173,15 @@ void replay_quality(const struct replay *r, struct replay_quality *q) {
 
 /* ---- one call ---- */
 
-static void undecidable(struct replay *r, str missing) {
+static void undecidable(struct replay *r, const struct replay_past *p, str missing) {
     struct sums one = {.calls = 1, .unknown = 1};
     r->undecidable++;
     sums_add(tally_at(&r->missing, missing), &one);
+    if (r->o.changed)
+        r->o.changed(r->o.ctx, &(struct replay_change){.past = p,
+                                                       .cost = COST_UNKNOWN,
+                                                       .why = "can't be told: not recorded",
+                                                       .missing = missing});
 }
 
 void replay_add(struct replay *r, const struct replay_past *p) {
@@ -184,8 +189,8 @@ void replay_add(struct replay *r, const struct replay_past *p) {
     struct usage_cost cost;
     r->calls++;
     r->failed += p->failed;
-    if (!choose(r, p, &n)) {
-        undecidable(r, r->decision.missing);
+    if (!p->f || !choose(r, p, &n)) {
+        undecidable(r, p, p->f ? r->decision.missing : STR("facts"));
         return;
     }
     if (p->record && decision_same(r->o.config, &r->decision, p->record)) r->same++;
@@ -234,9 +239,12 @@ void replay_add(struct replay *r, const struct replay_past *p) {
     so.routed = sn.cost;
     sums_add(tally_at(&r->why, (str){key, at}), &so);
     if (r->o.changed)
-        r->o.changed(r->o.ctx,
-                     &(struct replay_change){
-                         .past = p, .model = n.model, .tier = n.tier, .rule = n.rule, .cost = now, .why = why});
+        r->o.changed(r->o.ctx, &(struct replay_change){.past = p,
+                                                       .model = n.none ? STR_NONE : n.model,
+                                                       .tier = n.tier,
+                                                       .rule = n.rule,
+                                                       .cost = now,
+                                                       .why = why});
 }
 
 /* ---- sources ---- */
@@ -274,11 +282,6 @@ bool replay_log_call(void *ctx, const struct log_call *c, const struct log_place
 
 static bool past_again(void *ctx, const struct past_call *c) {
     struct replay *r = ctx;
-    if (!c->facts) {
-        r->calls++;
-        undecidable(r, STR("facts"));
-        return true;
-    }
     struct replay_past p = {.time_us = c->time_us,
                             .f = c->facts,
                             .u = &c->usage,

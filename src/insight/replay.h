@@ -17,7 +17,7 @@ struct replay_options {
     const char *without[REPLAY_WITHOUT_MAX]; /* models, targets or providers that are gone */
     unsigned without_count;
     bool reroute; /* decide calls that named a model, too, whatever the configuration says */
-    /* Called for each call that changes (may be NULL). */
+    /* Called for each call that changes, or of which that can't be told (may be NULL). */
     void (*changed)(void *ctx, const struct replay_change *c);
     void *ctx;
 };
@@ -39,7 +39,8 @@ struct replay_past {
 
 struct replay_change {
     const struct replay_past *past;
-    str model, tier, rule; /* new */
+    str model, tier, rule; /* new; empty when it can't be told */
+    str missing;           /* why not: what was not recorded */
     int64_t cost;
     const char *why;
 };
