@@ -210,7 +210,13 @@ static void collect_choice(struct chat_answer *ans, struct chat_choice *c, const
     }
 }
 
+static void count_text(struct chat_answer *ans, const struct chat_event *ev) {
+    if (ev->type == CE_TEXT || ev->type == CE_REFUSAL || ev->type == CE_THINKING || ev->type == CE_ARGS)
+        tokens_add(&ans->text, ev->text.raw, true);
+}
+
 void chat_collect(struct chat_answer *ans, const struct chat_event *ev) {
+    count_text(ans, ev);
     switch (ev->type) {
     case CE_START:
         ans->id = ev->id;
@@ -253,6 +259,10 @@ static void stream_put(void *ctx, const struct chat_event *ev) {
         chat_put_error(&s->reader, &mixed);
         return;
     }
+    /* A call without arguments: clients parse them all the same. Dialects with one block at a time see to it. */
+    if (ev->type == CE_CALL_END && ev->choice == 0 && s->to && !s->to->sequential && !s->reader.has_args[ev->call])
+        chat_put_args(&s->reader, 0, ev->call, JT("{}"));
+    count_text(told, ev);
     if (ev->type == CE_USAGE) told->usage = s->writer.usage = *ev->usage, s->writer.has_usage = true;
     if (ev->type == CE_FINISH && ev->choice == 0) first->finish = ev->finish;
     if (ev->type == CE_TEXT || ev->type == CE_CALL || ev->type == CE_THINKING || ev->type == CE_REFUSAL)
@@ -303,6 +313,7 @@ void chat_stream_end(struct chat_stream *s, const struct chat_error *e, arena *s
     s->writer.out = out;
     s->reader.scratch = scratch;
     if (s->told.done || s->told.failed) return;
+    if (s->reader.usage.source != TOKENS_NONE) s->told.usage = s->reader.usage; /* also of a stream that broke */
     if (!e && s->reader.ended) {
         if (s->reader.usage.source != TOKENS_NONE) chat_put_usage(&s->reader);
         chat_put(&s->reader, (struct chat_event){.type = CE_END});

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "catalog/bpe.h"
 #include "catalog/catalog.h"
+#include "chat/tokens.h"
 #include "facts/facts.h"
 #include "facts/finish.h"
 #include "facts/prompt.h"
@@ -213,6 +214,7 @@ struct chat_answer {
     struct chat_choice choice[CHAT_CHOICES_MAX];
     unsigned choices;
     struct usage usage;
+    struct token_estimate text; /* of all that it says, for answers that come without usage */
     bool done, failed;
     struct chat_error error;
 };

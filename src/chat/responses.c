@@ -365,9 +365,12 @@ static void reasoning_done(struct chat_writer *c) {
     event_end(c, &w);
 }
 
+static void delta(struct chat_writer *c, const char *type, const char *index, jtext text);
+
 static void item_close(struct chat_writer *c) {
     jw w;
     if (c->open == ITEM_NONE) return;
+    if (c->open == ITEM_CALL && !c->text.n) delta(c, "response.function_call_arguments.delta", NULL, JT("{}"));
     if (c->open == ITEM_CALL) {
         part_event_begin(c, "response.function_call_arguments.done", NULL, &w);
         write_name(&w, c->request, c->open_name);

@@ -92,6 +92,7 @@ struct call {
     bool relay_sse;     /* the answer is one */
     bool list_down;     /* Gemini without alt=sse: it goes down as a JSON list */
     bool listed;        /* its first item is out */
+    bool retry_told;    /* the provider's head says when to come again */
     bool routed, strip, chunked_down, ended, paused, keep, compressed;
     enum fault fault;
     uint16_t status; /* of the answer to the client */
@@ -109,11 +110,13 @@ struct call {
     struct wants wants;             /* what of the answer can be checked */
     struct answer *answer;          /* what the provider's answer told */
     struct chat_stream *translator; /* of a stream: writes the client\'s dialect, or only reads */
+    uint32_t events;                /* of a stream, passed on so far: the next one's sequence_number */
     str dropped;                    /* what translation could not carry */
     struct eventstream *frames;     /* the answer is a stream of AWS's frames */
     str error_type;                 /* an error's name where it stands in the head (AWS) */
     struct sse sse;
     buf hold;              /* the answer's body while it is held; its tail when it flows */
+    int64_t retry_ms;      /* what an error's body says of when to come again and its head does not; 0: nothing */
     str head_down;         /* its head, without length and dray's own headers */
     uint64_t body_left;    /* of a relayed answer with a length */
     int64_t spent_nano;    /* cost of all attempts so far; COST_UNKNOWN sticks */

@@ -267,6 +267,7 @@ static uint64_t seed(const struct call *c) {
 static void note(struct call *c, const struct chat_answer *a) {
     struct answer *to = c->answer;
     if (a->usage.source != TOKENS_NONE) to->usage = a->usage;
+    to->text = a->text;
     to->done = a->done;
     to->error = a->failed;
     if (a->choices) to->finish = a->choice[0].finish;
@@ -327,12 +328,22 @@ static void replace_hold(struct call *c, buf *with) {
     c->hold = *with;
 }
 
+static void read_error(struct call *c, struct chat_error *e, arena *a) {
+    chat_error_read((enum chat_dialect)c->attempt.speaks, c->status, buf_view(&c->hold), e, a);
+    if (e->retry_ms > 0) c->retry_ms = e->retry_ms;
+}
+
 static void rewrite_error(struct call *c, arena *a) {
-    struct chat_error e = {.retry_ms = -1};
+    struct chat_error e;
     buf out;
     buf_init(&out, c->hold.max);
-    chat_error_read((enum chat_dialect)c->attempt.speaks, c->status, buf_view(&c->hold), &e, a);
+    read_error(c, &e, a);
     if (!e.code.n) e.code = c->error_type;
+    if (c->attempt.speaks != CHAT_OPENAI &&
+        c->attempt.speaks != CHAT_RESPONSES) { /* its word is no type of OpenAI's */
+        if (!e.code.n) e.code = e.type;
+        e.type = STR_NONE;
+    }
     chat_error_write((enum chat_dialect)c->surface->chat, &e, &out);
     replace_hold(c, &out);
 }
@@ -360,10 +371,12 @@ bool dialect_answer(struct call *c) {
     bool readable = true;
     arena_init(&a, SCRATCH_FIRST, SCRATCH_MAX);
     if (c->status >= 300) {
+        struct chat_error e;
         if (t->translated)
             rewrite_error(c, &a);
         else
-            c->answer->done = true;
+            read_error(c, &e, &a);
+        c->answer->done = true;
     } else if (chat_answer_read((enum chat_dialect)t->speaks, buf_view(&c->hold), &ans, &a)) {
         note(c, &ans);
         c->answer->done = true;

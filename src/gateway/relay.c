@@ -180,6 +180,7 @@ void relay_head(struct call *c, const struct http_head *h) {
     c->compressed = coding.n && !str_ieq(coding, STR("identity"));
     c->relay_sse = is_event_stream(c, h) && h->status < 300;
     c->strip = c->relay_sse && c->attempt.injected && !c->compressed;
+    c->retry_told = http_get(h, HTTP_RETRY_AFTER).n > 0;
     str error = http_get_name(h, STR("x-amzn-errortype")), name; /* "ValidationException:http://…" */
     if (c->attempt.translated && str_cut(&error, ':', &name)) c->error_type = arena_str(&c->a, name);
     buf_clear(b);
@@ -242,6 +243,7 @@ static void tap_event(struct call *c, const struct sse_event *ev, buf *replaced)
         return;
     }
     buf_clear(replaced);
+    c->events += ev->has_data;
     if (ev->has_data && c->surface->tap != TAP_NONE)
         v = openai_tap(c->answer, ev->event, ev->data, c->strip && ev->single, c->surface->tap == TAP_RESPONSES,
                        replaced);
@@ -363,8 +365,10 @@ static void end_held(struct call *c) {
     int64_t baseline;
     struct usage_cost cost;
     if (!read_answer(c)) {
-        call_fail(c, FAULT_BAD_ANSWER, STR_NONE, "The answer of " STR_FMT " could not be read.",
-                  STR_ARG(c->attempt.target.name));
+        struct chat_error e; /* a provider may say its error with status 200 (Azure's content filter) */
+        chat_error_read((enum chat_dialect)c->attempt.speaks, c->status, buf_view(&c->hold), &e, &c->a);
+        call_fail(c, FAULT_BAD_ANSWER, STR_NONE, "The answer of " STR_FMT " could not be read: " STR_FMT,
+                  STR_ARG(c->attempt.target.name), STR_ARG(e.message));
         return;
     }
     if (c->status < 300 && !c->answer->done)
@@ -387,6 +391,8 @@ static void end_held(struct call *c) {
         if (baseline != COST_UNKNOWN && c->spent_nano != COST_UNKNOWN)
             header_nano(b, "x-dray-saved-usd", baseline - c->spent_nano);
     }
+    if (c->retry_ms > 0 && c->status >= 400 && !c->retry_told)
+        header_u64(b, "retry-after", (uint64_t)(c->retry_ms + 999) / 1000);
     dray_headers(c, b);
     header_u64(b, "content-length", c->hold.n);
     end_head(c, b);
@@ -421,7 +427,7 @@ static void error_event(struct call *c, enum fault f, const char *detail, buf *o
         buf_str(out, code.raw);
         buf_strz(out, "\",\"message\":\"");
         buf_str(out, message.raw);
-        buf_strz(out, "\",\"param\":null}\n\n");
+        buf_printf(out, "\",\"param\":null,\"sequence_number\":%u}\n\n", c->events);
     } else {
         buf_strz(out, "data: ");
         buf_str(out, str_trim(buf_view(&body)));

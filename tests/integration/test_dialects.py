@@ -385,6 +385,77 @@ class Streams(unittest.TestCase):
                 self.assertEqual((m.status, m.body == b""), (status, method == "HEAD"))
 
 
+class Errors(unittest.TestCase):
+    """A provider's error in the client's words: same status, when to come again, and whether at all."""
+
+    QUOTA = {"error": {"code": 429, "message": "Quota exceeded. Please retry in 47.2s.", "status": "RESOURCE_EXHAUSTED",
+                       "details": [{"@type": "type.googleapis.com/google.rpc.QuotaFailure"}, {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "47.2s"}]}}
+    OVERLOAD = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_1"}
+
+    def setUp(self):
+        self.ups, config = three()
+        self.dray = Dray(config)
+
+    def tearDown(self):
+        self.dray.stop()
+        for u in self.ups.values():
+            u.close()
+
+    def expect(self, client, m, status, message):
+        self.assertEqual(m.status, status)
+        j = m.json()
+        want = {"openai": lambda: (j["error"]["message"], j["error"]["type"]), "responses": lambda: (j["error"]["message"], j["error"]["type"]),
+                "anthropic": lambda: (j["error"]["message"], j["type"]), "gemini": lambda: (j["error"]["message"], j["error"]["code"])}[client]()
+        self.assertEqual(want[0], message)
+        self.assertEqual(want[1], {"openai": {400: "invalid_request_error", 413: "invalid_request_error", 429: "rate_limit_error"}.get(status, "server_error"), "anthropic": "error", "gemini": status}.get(client, want[1]))
+        row = self.dray.row(m)
+        self.assertEqual((row["status"], row["error"]), (status, "upstream_status"))
+
+    def test_retry_info_becomes_retry_after(self):
+        self.ups["gemini"].handler = lambda x: x.whole(self.QUOTA, 429)
+        for client in ASK:
+            with self.subTest(client):
+                m = ask(self.dray, client, "p-gemini/m")
+                self.expect(client, m, 429, self.QUOTA["error"]["message"])
+                self.assertEqual((m.get("retry-after"), m.get("x-should-retry")), ("48", None))
+
+    def test_status_and_hints_are_kept(self):
+        for status, headers, should in ((529, [("retry-after", "3"), ("x-should-retry", "true")], "true"), (529, [], None), (400, [], "false"), (400, [("x-should-retry", "true")], "true"), (413, [], "false")):
+            self.ups["anthropic"].handler = lambda x, s=status, h=headers: x.whole(self.OVERLOAD, s, h)
+            for client in ASK:
+                with self.subTest(f"{client} {status} {headers}"):
+                    m = ask(self.dray, client, "p-anthropic/m")
+                    self.expect(client, m, status, "Overloaded")
+                    self.assertEqual((m.get("retry-after"), m.get("x-should-retry")), (dict(headers).get("retry-after"), should))
+
+    def test_retry_after_on_a_good_answer_stays_here(self):
+        def handler(x):
+            plain, x.whole = x.whole, lambda body, status=200, headers=(): plain(body, status, [("retry-after", "30")])
+            anthropic_provider(x)
+        self.ups["anthropic"].handler = handler
+        for client in ASK:
+            with self.subTest(client):
+                m = ask(self.dray, client, "p-anthropic/m")
+                self.assertEqual((m.status, m.get("retry-after")), (200, None))
+
+    def test_an_error_with_status_200_is_an_error(self):
+        self.ups["openai"].handler = lambda x: x.whole({"error": {"message": "The response was filtered.", "type": None, "param": "prompt", "code": "content_filter", "status": 400}})
+        for client in ("anthropic", "gemini"):
+            with self.subTest(client):
+                m = ask(self.dray, client, "p-openai/m")
+                self.assertEqual(m.status, 502)
+                self.assertIn("The response was filtered.", m.json()["error"]["message"])
+
+    def test_junk_is_an_error(self):
+        for kind in ("anthropic", "gemini"):
+            self.ups[kind].handler = lambda x: x.whole(b"<html>502 Bad Gateway</html>", 200, [("content-type", "text/html")])
+            for stream in (False, True):
+                with self.subTest(f"{kind} {stream}"):
+                    m = ask(self.dray, "openai", f"p-{kind}/m", stream=stream)
+                    self.assertEqual(m.status, 502)
+                    self.assertNotIn("<html>", m.json()["error"]["message"])
+
+
 class Signatures(unittest.TestCase):
     """What one provider signed comes back to it unbroken, and to no other."""
 
