@@ -1,6 +1,7 @@
 /* dray analyze: past logs in, savings out. */
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/log_opts.h"
 #include "insight/policy_file.h"
 #include "insight/report.h"
 
@@ -15,7 +16,7 @@ static int run(int argc, char **argv);
 
 struct analyze_options {
     bool json, no_text, prompts;
-    const char *html, *csv, *config_out, *policy, *prices, *baseline, *format, *map, *sample_out;
+    const char *html, *csv, *config_out, *policy, *prices, *baseline, *format, *map, *count, *sample_out;
     uint64_t sample;
 };
 
@@ -32,11 +33,11 @@ static const struct opt opts[] = {
      "Price list that wins over the built-in one, in the form of LiteLLM's model_prices_and_context_window.json."},
     {"baseline", 0, OPT_STR, OPT(struct analyze_options, baseline), "MODEL",
      "Compares with all calls at this model, too."},
-    {"format", 0, OPT_STR, OPT(struct analyze_options, format), "NAME",
-     "Reads the files as this format instead of telling it by content (see below)."},
-    {"map", 0, OPT_STR, OPT(struct analyze_options, map), "LIST",
-     "Reads any CSV or JSONL: in=COLUMN,out=COLUMN,model=COLUMN,time=COLUMN,text=COLUMN and so on; dotted paths "
-     "go into objects."},
+    LOG_OPTS(struct analyze_options),
+    {"count", 0, OPT_STR, OPT(struct analyze_options, count), "HOW",
+     "Where the log has no token counts: estimate (default) or exact, by the model's own tokenizer where it is "
+     "published (OpenAI's o200k and cl100k; script/tokenizers fetches the tables). Shows how far off the estimate "
+     "is."},
     {"no-text", 0, OPT_FLAG, OPT(struct analyze_options, no_text), NULL,
      "Counts and prices only; texts are not read, nothing is classified."},
     {"show-prompts", 0, OPT_FLAG, OPT(struct analyze_options, prompts), NULL,
@@ -234,9 +235,18 @@ static int analyze(const struct analyze_options *o, const struct args *files, st
     err e;
     struct config *config = o->policy ? policy_load(o->policy, &e) : NULL;
     if (o->policy && !config) return cli_fail(&command_analyze, "%s", e.msg);
+    struct count exact, *count = o->count && strcmp(o->count, "exact") == 0 ? &exact : NULL;
+    if (count && !count_init(count, &e)) {
+        if (config) config_unpin(config);
+        return cli_fail(&command_analyze, "%s", e.msg);
+    }
     struct analysis *a = xmalloc(sizeof *a);
-    struct analysis_options ao = {
-        .config = config, .baseline = o->baseline, .texts = !o->no_text, .samples = o->prompts, .sample = sample};
+    struct analysis_options ao = {.config = config,
+                                  .baseline = o->baseline,
+                                  .texts = !o->no_text,
+                                  .samples = o->prompts,
+                                  .count = count,
+                                  .sample = sample};
     int rc;
     if (analysis_init(a, &ao, o->prices, &e)) {
         rc = read_all(o, files, a);
@@ -245,6 +255,7 @@ static int analyze(const struct analyze_options *o, const struct args *files, st
         rc = cli_fail(&command_analyze, "%s", e.msg);
     }
     free(a);
+    if (count) count_free(count);
     if (config) config_unpin(config);
     return rc;
 }
@@ -256,6 +267,8 @@ static int run(int argc, char **argv) {
     if (o.sample > SAMPLE_ROWS_MAX) return cli_usage(&command_analyze, "--sample: at most %d", SAMPLE_ROWS_MAX);
     if (o.sample && o.no_text) return cli_usage(&command_analyze, "--sample needs texts: not with --no-text");
     if (o.sample_out && !o.sample) return cli_usage(&command_analyze, "--sample-out without --sample");
+    if (o.count && strcmp(o.count, "exact") != 0 && strcmp(o.count, "estimate") != 0)
+        return cli_usage(&command_analyze, "--count: exact or estimate");
     if (!o.sample) return analyze(&o, &files, NULL);
     if (!o.sample_out) o.sample_out = "dray-sample.jsonl";
     FILE *f = sample_open(o.sample_out);

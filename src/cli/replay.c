@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/yaml.h"
 #include "cli/cli.h"
+#include "cli/log_opts.h"
 #include "insight/policy_file.h"
 #include "insight/report.h"
 
@@ -25,7 +26,8 @@ static const struct opt opts[] = {
     {"since", 0, OPT_DURATION, OPT(struct replay_args, since), "TIME",
      "Only calls of the ledger that began so long ago or later: 30d."},
     {"prices", 0, OPT_STR, OPT(struct replay_args, prices), "FILE",
-     "Other prices, in the form of LiteLLM's model_prices_and_context_window.json, for what logs cost."},
+     "What models would cost now, in the form of LiteLLM's model_prices_and_context_window.json; it wins over the "
+     "configuration. What the calls did cost stays."},
     {"without", 0, OPT_LIST, OPT(struct replay_args, without), "NAME",
      "As if this model, target or provider were gone; may be repeated."},
     {"reroute", 0, OPT_FLAG, OPT(struct replay_args, reroute), NULL,
@@ -33,9 +35,7 @@ static const struct opt opts[] = {
     {"diff", 0, OPT_FLAG, OPT(struct replay_args, diff), NULL,
      "Lists each call that changes or can't be decided, one line (with --json: one object) a call, before the "
      "report."},
-    {"format", 0, OPT_STR, OPT(struct replay_args, format), "NAME",
-     "Format of the files instead of telling it by content."},
-    {"map", 0, OPT_STR, OPT(struct replay_args, map), "LIST", "Columns of any CSV or JSONL, as for analyze."},
+    LOG_OPTS(struct replay_args),
     {"json", 0, OPT_FLAG, OPT(struct replay_args, json), NULL, "Writes the report as JSON."},
     {0},
 };
@@ -146,6 +146,7 @@ static int replay(struct replay_args *o, const struct args *files) {
     struct config *config = policy_load(o->policy, &e);
     if (!config) return cli_fail(&command_replay, "%s", e.msg);
     struct replay_options ro = {.config = config,
+                                .prices = o->prices,
                                 .reroute = o->reroute || files->count > 0,
                                 .changed = o->diff ? changed : NULL,
                                 .ctx = &o->json};
@@ -153,7 +154,7 @@ static int replay(struct replay_args *o, const struct args *files) {
         ro.without[ro.without_count++] = o->without.item[i];
     struct replay *r = xmalloc(sizeof *r);
     int rc;
-    if (!replay_init(r, &ro, o->prices, &e)) {
+    if (!replay_init(r, &ro, &e)) {
         rc = cli_fail(&command_replay, "%s", e.msg);
     } else {
         char path[4096];

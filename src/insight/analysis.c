@@ -121,9 +121,30 @@ static uint64_t bulk_hash(str s, uint64_t h) {
     return h ^ h >> 32;
 }
 
+/* Exact counts instead of the estimates; beside a provider's, for a while, only to compare. */
+static void count_tokens(struct analysis *a, struct one *x, bool known) {
+    struct count *k = a->o.count;
+    struct counted n;
+    if (known && (k->provider.calls >= COUNT_CHECKS_MAX || x->c->failed)) return;
+    if (!count_call(k, x->m, x->c, &n)) return;
+    if (known) {
+        count_check(k, &n, usage_input_tokens(&x->u));
+        return;
+    }
+    x->u.units[USAGE_INPUT] = (int64_t)n.in;
+    if (n.out) x->u.units[USAGE_OUTPUT] = (int64_t)n.out;
+    x->f.input_tokens = (uint32_t)(n.in > UINT32_MAX ? UINT32_MAX : n.in);
+    k->counted++;
+    if (n.in_exact && n.out_exact)
+        x->u.source = TOKENS_COUNTED;
+    else
+        k->inexact++;
+}
+
 static void read_facts(struct analysis *a, struct one *x) {
     bool known = x->u.source != TOKENS_NONE;
     x->text = log_facts(a->router, x->c, a->o.texts, &x->f, &x->p, &x->u);
+    if (a->o.count && x->text && x->u.source != TOKENS_NONE) count_tokens(a, x, known);
     if (known || x->u.source != TOKENS_ESTIMATED) return;
     a->estimated++;
     note(a, x, LOG_ESTIMATED);

@@ -5,6 +5,7 @@
 
 #include "brain/router.h"
 #include "config/config.h"
+#include "insight/count.h"
 #include "insight/keyset.h"
 #include "insight/log.h"
 #include "insight/models.h"
@@ -69,6 +70,7 @@ struct analysis_options {
     const char *baseline;  /* model that all calls are compared with; NULL: what each call named */
     bool texts;            /* read texts at all: classify, templates, repeats (false: count and price only) */
     bool samples;          /* keep templates' first text */
+    struct count *count;   /* counts tokens exactly where the log has none (--count exact); NULL: estimates */
     struct sample *sample; /* gets every call with text (--sample); NULL: none */
 };
 

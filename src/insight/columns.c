@@ -27,6 +27,11 @@ static void read_length(uint64_t *us, jval v, double unit) {
     if (lazy_f64(v, &d) && d > 0 && d < 1e9) *us = (uint64_t)(d * unit + 0.5);
 }
 
+static void read_share(double *to, jval v) {
+    double d;
+    if (lazy_f64(v, &d) && d >= 0 && d <= 1) *to = d;
+}
+
 /* The first string of a list of labels that says something about the work (LiteLLM adds the client's name). */
 static str label(jval v, arena *a) {
     v = lazy_inner(v, a);
@@ -58,6 +63,8 @@ static void read_names(struct log_call *c, enum field f, jval v, arena *a) {
     case F_STAKES:
         if (stakes_parse(t, &stakes)) c->stakes = (uint8_t)stakes;
         break;
+    case F_TIER: c->tier = t; break;
+    case F_RULE: c->rule = t; break;
     default: break;
     }
 }
@@ -162,12 +169,14 @@ void log_columns(const struct row *row, const struct column *columns, unsigned f
         enum field f = k->field;
         if (f <= F_TTFT_MS && f >= F_TIME)
             read_time(c, t, f, v);
-        else if (f <= F_STAKES)
+        else if (f <= F_RULE)
             read_names(c, f, v, row->a);
         else if (f <= F_CACHE_HIT || f == F_BATCH)
             read_flags(c, f, v);
         else if (f == F_COST)
             lazy_nano(v, &c->cost_logged);
+        else if (f == F_QUALITY || f == F_PROPENSITY)
+            read_share(f == F_QUALITY ? &c->quality : &c->propensity, v);
         else if (f == F_USAGE) {
             uint8_t tier = c->usage.service_tier;
             log_usage(lazy_inner(v, row->a), &c->usage);

@@ -131,7 +131,12 @@ struct log_reader *log_reader_new(const struct log_options *o, struct log_proble
         for (const struct log_format *f = log_formats; f->name; f++)
             if (strcmp(f->name, o->format) == 0) r->forced = f;
         if (!r->forced) {
-            fail(e, "there is no log format \"%s\"", o->format);
+            char names[400] = "";
+            for (const struct log_format *f = log_formats; f->name; f++) {
+                size_t n = strlen(names);
+                snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", f->name);
+            }
+            fail(e, "there is no log format \"%.40s\"; there are: %s", o->format, names);
             log_reader_free(r);
             return NULL;
         }

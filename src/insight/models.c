@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "insight/lazy.h"
+#include "catalog/litellm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,33 +85,6 @@ static str provider_name(struct models *m, str p) {
 
 /* ---- the user's price list (LiteLLM's form: dollars per token) ---- */
 
-static const struct {
-    str key;
-    uint8_t service, class;
-    bool above; /* the price beyond a context of 200,000 tokens */
-} list_words[] = {
-    {STR_INIT("input_cost_per_token"), SERVICE_DEFAULT, USAGE_INPUT, false},
-    {STR_INIT("output_cost_per_token"), SERVICE_DEFAULT, USAGE_OUTPUT, false},
-    {STR_INIT("cache_read_input_token_cost"), SERVICE_DEFAULT, USAGE_CACHED_INPUT, false},
-    {STR_INIT("cache_creation_input_token_cost"), SERVICE_DEFAULT, USAGE_CACHE_WRITE_5M, false},
-    {STR_INIT("cache_creation_input_token_cost_above_1hr"), SERVICE_DEFAULT, USAGE_CACHE_WRITE_1H, false},
-    {STR_INIT("input_cost_per_audio_token"), SERVICE_DEFAULT, USAGE_INPUT_AUDIO, false},
-    {STR_INIT("output_cost_per_audio_token"), SERVICE_DEFAULT, USAGE_OUTPUT_AUDIO, false},
-    {STR_INIT("output_cost_per_reasoning_token"), SERVICE_DEFAULT, USAGE_REASONING, false},
-    {STR_INIT("input_cost_per_token_batches"), SERVICE_BATCH, USAGE_INPUT, false},
-    {STR_INIT("output_cost_per_token_batches"), SERVICE_BATCH, USAGE_OUTPUT, false},
-    {STR_INIT("input_cost_per_token_flex"), SERVICE_FLEX, USAGE_INPUT, false},
-    {STR_INIT("output_cost_per_token_flex"), SERVICE_FLEX, USAGE_OUTPUT, false},
-    {STR_INIT("cache_read_input_token_cost_flex"), SERVICE_FLEX, USAGE_CACHED_INPUT, false},
-    {STR_INIT("input_cost_per_token_priority"), SERVICE_PRIORITY, USAGE_INPUT, false},
-    {STR_INIT("output_cost_per_token_priority"), SERVICE_PRIORITY, USAGE_OUTPUT, false},
-    {STR_INIT("cache_read_input_token_cost_priority"), SERVICE_PRIORITY, USAGE_CACHED_INPUT, false},
-    {STR_INIT("input_cost_per_token_above_200k_tokens"), SERVICE_DEFAULT, USAGE_INPUT, true},
-    {STR_INIT("output_cost_per_token_above_200k_tokens"), SERVICE_DEFAULT, USAGE_OUTPUT, true},
-    {STR_INIT("cache_read_input_token_cost_above_200k_tokens"), SERVICE_DEFAULT, USAGE_CACHED_INPUT, true},
-    {STR_INIT("cache_creation_input_token_cost_above_200k_tokens"), SERVICE_DEFAULT, USAGE_CACHE_WRITE_5M, true},
-};
-
 static struct listed *list_slot(const struct models *m, str name) {
     uint64_t key = fingerprint(name) | 1;
     size_t i = (size_t)key & (LIST_SLOTS - 1);
@@ -119,27 +92,27 @@ static struct listed *list_slot(const struct models *m, str name) {
     return &m->list[i];
 }
 
-static bool list_row(jval row, struct price *p) {
-    bool any = false;
-    price_init(p);
+static bool list_rows(struct models *m, const char *path, str text, err *e) {
+    jval root, row;
     str key;
-    jval v;
-    struct lazy_it it = lazy_iter(row);
-    while (lazy_next(&it, &key, &v)) {
-        if (v.type != J_NUMBER) continue;
-        for (size_t i = 0; i < sizeof list_words / sizeof *list_words; i++) {
-            int64_t rate;
-            if (!str_eq(key, list_words[i].key) || !price_parse(v.raw, 1, &rate)) continue;
-            if (list_words[i].above) {
-                p->context[0].above = 200000;
-                p->context[0].rate[list_words[i].class] = rate;
-            } else {
-                p->rate[list_words[i].service][list_words[i].class] = rate;
-            }
-            any = true;
-        }
+    const char *why;
+    size_t at;
+    bool esc;
+    if (!json_check(text, &root, &why, &at)) return fail(e, "%s: %s at byte %zu", path, why, at);
+    snprintf(m->version, sizeof m->version, "list %.40s", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+    m->list = xcalloc(LIST_SLOTS, sizeof *m->list);
+    for (jiter it = json_iter(root);
+         root.type == J_OBJECT && m->list_count < LIST_MAX && json_next(&it, &key, &esc, &row);) {
+        struct price p;
+        if (row.type != J_OBJECT || esc || !litellm_price(row, &p)) continue;
+        struct listed *l = list_slot(m, key);
+        m->list_count += l->key == 0;
+        l->key = fingerprint(key) | 1;
+        l->price = p;
+        l->price.version = str_from(m->version);
     }
-    return any;
+    return m->list_count > 0 ||
+           fail(e, "%s: no prices in it: an object of models with input_cost_per_token and so on is wanted", path);
 }
 
 static bool list_load(struct models *m, const char *path, err *e) {
@@ -154,24 +127,9 @@ static bool list_load(struct models *m, const char *path, err *e) {
     char *text = n ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     close(fd);
     if (text == MAP_FAILED) return fail(e, "%s: empty or not readable", path);
-    jval root, row;
-    str key;
-    const char *end = lazy_value(text, text + n, &root);
-    struct lazy_it it = lazy_iter(root);
-    snprintf(m->version, sizeof m->version, "list %.40s", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
-    m->list = xcalloc(LIST_SLOTS, sizeof *m->list);
-    while (end && root.type == J_OBJECT && m->list_count < LIST_MAX && lazy_next(&it, &key, &row)) {
-        struct price p;
-        if (row.type != J_OBJECT || !list_row(row, &p)) continue;
-        struct listed *l = list_slot(m, key);
-        m->list_count += l->key == 0;
-        l->key = fingerprint(key) | 1;
-        l->price = p;
-        l->price.version = str_from(m->version);
-    }
+    bool good = list_rows(m, path, (str){text, n}, e);
     munmap(text, n);
-    return m->list_count > 0 ||
-           fail(e, "%s: no prices in it: an object of models with input_cost_per_token and so on is wanted", path);
+    return good;
 }
 
 /* ---- looking up ---- */
@@ -182,21 +140,24 @@ struct found {
     uint32_t context, flags;
 };
 
+const struct price *models_listed(const struct models *m, str provider, str name) {
+    char both[NAME_MAX_BYTES + 72];
+    if (!m->list || name.n > NAME_MAX_BYTES) return NULL;
+    int n = provider.n && provider.n < 64
+                ? snprintf(both, sizeof both, STR_FMT "/" STR_FMT, STR_ARG(provider), STR_ARG(name))
+                : 0;
+    const struct listed *l = n ? list_slot(m, (str){both, (size_t)n}) : NULL;
+    if (!l || !l->key) l = list_slot(m, name);
+    return l->key ? &l->price : NULL;
+}
+
 static bool try_name(struct models *m, str provider, str name, struct found *f) {
-    if (m->list && name.n <= NAME_MAX_BYTES) {
-        char both[NAME_MAX_BYTES + 72];
-        int n = provider.n && provider.n < 64
-                    ? snprintf(both, sizeof both, STR_FMT "/" STR_FMT, STR_ARG(provider), STR_ARG(name))
-                    : 0;
-        const struct listed *l = n ? list_slot(m, (str){both, (size_t)n}) : NULL;
-        if (!l || !l->key) l = list_slot(m, name);
-        if (l->key) {
-            const struct model_info *i = catalog_model(provider, name);
-            *f = (struct found){provider, name, &l->price, i ? i->context : 0, i ? i->flags : 0};
-            return true;
-        }
-    }
+    const struct price *listed = models_listed(m, provider, name);
     const struct model_info *i = catalog_model(provider, name);
+    if (listed) {
+        *f = (struct found){provider, name, listed, i ? i->context : 0, i ? i->flags : 0};
+        return true;
+    }
     if (!i) {
         str owner = catalog_provider_of(name);
         if (owner.n && (provider.n == 0 || !provider_kind_find(provider))) i = catalog_model(owner, name);

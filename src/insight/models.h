@@ -29,6 +29,8 @@ const struct model *models_named(struct models *m, str name);
 /* A target of a configuration, with the price that the configuration gives it. `kind`: its provider's kind
  * ("openai"), which is what the catalogue knows; `shown` is what reports call it. */
 const struct model *models_target(struct models *m, str shown, str kind, str name, const struct price *price);
+/* The price that the list given to models_new has for a model; NULL when it has none or none was given. */
+const struct price *models_listed(const struct models *m, str provider, str name);
 /* What dray calls a provider that others call so ("vertex_ai" is gemini); the name itself when it has no other. */
 str provider_alias(str name);
 unsigned models_count(const struct models *m);

@@ -14,28 +14,36 @@
 #include <math.h>
 #include <stdio.h>
 
-bool replay_init(struct replay *r, const struct replay_options *o, const char *prices, err *e) {
+bool replay_init(struct replay *r, const struct replay_options *o, err *e) {
     struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why, &r->missing};
     *r = (struct replay){.o = *o};
     arena_init(&r->a, 4 << 10, 64 << 20);
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tally_init(t[i]);
-    r->models = models_new(prices, e);
-    if (!r->models) {
+    r->models = models_new(NULL, e);
+    r->now = r->models && o->prices ? models_new(o->prices, e) : r->models;
+    if (!r->now) {
         replay_free(r);
         return false;
     }
-    r->target = analysis_targets(o->config, r->models, &r->a);
+    r->target = analysis_targets(o->config, r->now, &r->a);
     return true;
 }
 
 void replay_free(struct replay *r) {
     struct tally *t[] = {&r->old_tier, &r->new_tier, &r->old_model, &r->new_model, &r->why, &r->missing};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tally_free(t[i]);
+    if (r->now != r->models) models_free(r->now);
     models_free(r->models);
     arena_free(&r->a);
 }
 
 /* ---- the new decision ---- */
+
+/* A list that was given wins over what is configured; so a new price is tried without touching anything. */
+static const struct price *price_now(struct replay *r, const struct target *t, const struct model *m) {
+    const struct price *listed = r->o.prices ? models_listed(r->now, m->provider, t->model) : NULL;
+    return listed ? listed : t->price ? t->price : m->price;
+}
 
 static bool gone(const struct replay *r, const struct target *t, str full) {
     for (unsigned i = 0; i < r->o.without_count; i++) {
@@ -54,9 +62,9 @@ struct chosen {
 /* The target that was named. */
 static void choose_named(struct replay *r, const struct decision *d, struct chosen *out) {
     const struct target *t = &d->named.target;
-    const struct model *m = models_find(r->models, t->provider, t->model);
+    const struct model *m = models_find(r->now, t->provider, t->model);
     out->model = config_target_name(t, &r->a);
-    out->price = t->price ? t->price : m->price;
+    out->price = price_now(r, t, m);
     out->batch = m->batch;
     out->none = !d->plan.count || gone(r, t, out->model);
 }
@@ -79,7 +87,7 @@ static bool choose(struct replay *r, const struct replay_past *p, struct chosen 
         if (gone(r, &router->target[d->plan.target[i]], full)) continue;
         out->none = false;
         out->model = full;
-        out->price = m->price;
+        out->price = price_now(r, &router->target[d->plan.target[i]], m);
         out->batch = m->batch;
     }
     return true;
@@ -113,7 +121,10 @@ static void add_quality(struct replay *r, const struct replay_past *p, const str
     score(&r->scored, p->quality);
     score(&r->cell[task][old], p->quality);
     if (p->propensity <= 0) return;
-    if (p->propensity < 1) r->drawn++;
+    if (p->propensity < 1)
+        r->drawn++;
+    else if (!same)
+        r->unseen++;
     if (!same) return;
     double w = 1 / p->propensity;
     r->matched++;
@@ -128,6 +139,36 @@ static double half_interval(const struct scores *s) {
     if (s->n < 2) return 1;
     double mean = s->sum / (double)s->n, var = s->squares / (double)s->n - mean * mean;
     return 1.96 * sqrt((var > 0 ? var : 0) / (double)(s->n - 1));
+}
+
+/* Self-normalised inverse propensity: the scored calls whose drawn choice the new policy repeats, each
+ * weighing 1 / its probability. Calls whose old choice was certain and whose new one is another have no such
+ * witnesses: they are left out, and said. */
+static void off_policy(const struct replay *r, struct replay_quality *q) {
+    if (r->drawn == 0 || r->matched < 2 || r->weight <= 0) {
+        snprintf(
+            q->text, sizeof q->text,
+            "%s, so an unbiased estimate for the changed calls isn't possible: how good their answers would be "
+            "can't be known from these books. The mean by task and tier assumes that calls of a task are alike at "
+            "every tier.",
+            r->drawn ? "No drawn choice in these books is one that the new policy would repeat"
+                     : "The books hold no drawn choices (every propensity is 1 or unknown)");
+        return;
+    }
+    double m = r->weighted / r->weight;
+    double v = (r->weighted2 - 2 * m * r->cross + m * m * r->weight2) / (r->weight * r->weight);
+    q->off_policy = true;
+    q->ips_mean = m;
+    q->ips_half = 1.96 * sqrt(v > 0 ? v : 0);
+    q->ips_share = 1 - (double)r->unseen / (double)r->scored.n;
+    int n = snprintf(q->text, sizeof q->text,
+                     "The off-policy estimate weighs the scored calls whose drawn choice the new policy would "
+                     "repeat.");
+    if (r->unseen)
+        snprintf(q->text + n, sizeof q->text - (size_t)n,
+                 " It leaves out %llu scored calls that would go where none like them was ever drawn: of those it "
+                 "can't know.",
+                 (unsigned long long)r->unseen);
 }
 
 void replay_quality(const struct replay *r, struct replay_quality *q) {
@@ -156,19 +197,7 @@ void replay_quality(const struct replay *r, struct replay_quality *q) {
         q->new_half = sqrt(var) / (double)covered;
         q->new_share = (double)covered / (double)all;
     }
-    if (r->matched > 1 && r->weight > 0 && r->drawn > 0) {
-        double m = r->weighted / r->weight;
-        double v = (r->weighted2 - 2 * m * r->cross + m * m * r->weight2) / (r->weight * r->weight);
-        q->off_policy = true;
-        q->ips_mean = m;
-        q->ips_half = 1.96 * sqrt(v > 0 ? v : 0);
-        q->text =
-            "The off-policy estimate weighs the scored calls whose drawn choice the new policy would repeat.";
-    } else {
-        q->text = "The books hold no drawn choices (every propensity is 1), so an unbiased estimate for the "
-                  "changed calls isn't possible; the mean by task "
-                  "and tier assumes that calls of a task are alike at every tier.";
-    }
+    off_policy(r, q);
 }
 
 /* ---- one call ---- */
@@ -259,6 +288,10 @@ bool replay_log_call(void *ctx, const struct log_call *c, const struct log_place
     log_facts(&r->o.config->router, c, true, &f, &prompt, &u);
     const struct model *m = models_find(r->models, c->provider, c->model);
     price_usage(model_price(m, &u), &u, &cost);
+    if (c->cost_logged != COST_UNKNOWN && str_eqz(str_from(at->format), "dray"))
+        cost.total = c->cost_logged;   /* our own books know what it cost */
+    else if (!m->price && r->o.prices) /* a model that only the list knows */
+        price_usage(model_price(models_find(r->now, c->provider, c->model), &u), &u, &cost);
     struct replay_past p = {.time_us = c->time_us,
                             .f = &f,
                             .u = &u,

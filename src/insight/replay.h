@@ -16,7 +16,8 @@ struct replay_options {
     const struct config *config;
     const char *without[REPLAY_WITHOUT_MAX]; /* models, targets or providers that are gone */
     unsigned without_count;
-    bool reroute; /* decide calls that named a model, too, whatever the configuration says */
+    const char *prices; /* what models would cost now, a list as in models.h; NULL: as configured and catalogued */
+    bool reroute;       /* decide calls that named a model, too, whatever the configuration says */
     /* Called for each call that changes, or of which that can't be told (may be NULL). */
     void (*changed)(void *ctx, const struct replay_change *c);
     void *ctx;
@@ -54,7 +55,8 @@ struct scores {
 struct replay {
     struct replay_options o;
     struct decision decision; /* of the call at hand */
-    struct models *models;
+    struct models *models;    /* at the prices of the past: the catalogue's */
+    struct models *now;       /* at the new prices; the same without a list */
     const struct model **target;
     arena a;
     uint64_t calls, failed, changed, unanswerable, unpriced;
@@ -68,12 +70,13 @@ struct replay {
     uint64_t would[TASK_COUNT][ROUTER_TIERS_MAX + 1];     /* calls by task and new tier */
     uint64_t was[TASK_COUNT][ROUTER_TIERS_MAX + 1];
     struct scores scored;
-    uint64_t drawn; /* scored calls whose choice was drawn: 0 < propensity < 1 */
+    uint64_t drawn;  /* scored calls whose choice was drawn: 0 < propensity < 1 */
+    uint64_t unseen; /* scored calls that would go where nothing was ever drawn: their quality can't be known */
     double weight, weighted, weight2, weighted2, cross; /* self-normalised inverse propensity sums */
     uint64_t matched;
 };
 
-bool replay_init(struct replay *r, const struct replay_options *o, const char *prices, err *e);
+bool replay_init(struct replay *r, const struct replay_options *o, err *e);
 void replay_free(struct replay *r);
 void replay_add(struct replay *r, const struct replay_past *p);
 /* Callback of log_options; ctx is the replay. */
@@ -87,8 +90,9 @@ struct replay_quality {
     double old_mean, old_half; /* mean and half of its 95 % interval over scored calls */
     double new_mean, new_half; /* by task and tier: what such calls scored at that tier before */
     double new_share;          /* of the calls that this covers */
-    double ips_mean, ips_half; /* off-policy estimate from propensities */
-    const char *text;          /* what it means, one sentence */
+    double ips_mean, ips_half; /* off-policy estimate from propensities, */
+    double ips_share;          /* for this share of the scored calls; of the others nothing is known */
+    char text[400];            /* what it means */
 };
 void replay_quality(const struct replay *r, struct replay_quality *out);
 void replay_report(const struct replay *r, bool json, buf *out);

@@ -82,6 +82,8 @@ static void write_json(const struct replay *r, const struct replay_quality *q, b
     jw_key(&w, "new_covers_share");
     jw_f64(&w, q->new_share);
     interval(&w, "new_off_policy", q->off_policy, q->ips_mean, q->ips_half);
+    jw_key(&w, "off_policy_covers_share");
+    jw_f64(&w, q->ips_share);
     jw_key(&w, "text");
     jw_string(&w, str_from(q->text));
     jw_object_end(&w);
@@ -148,7 +150,9 @@ static void write_text(const struct replay *r, const struct replay_quality *q, b
     if (q->new_known)
         buf_printf(out, "  now, by task and tier: %.3f \xC2\xB1 %.3f (covers %.0f %% of the calls)\n", q->new_mean,
                    q->new_half, 100 * q->new_share);
-    if (q->off_policy) buf_printf(out, "  now, off-policy: %.3f \xC2\xB1 %.3f\n", q->ips_mean, q->ips_half);
+    if (q->off_policy)
+        buf_printf(out, "  now, off-policy: %.3f \xC2\xB1 %.3f (covers %.0f %% of the scored calls)\n",
+                   q->ips_mean, q->ips_half, 100 * q->ips_share);
     buf_printf(out, "  %s\n", q->text);
 }
 

@@ -135,6 +135,29 @@ static void notes_unknown(const struct report *r, void (*each)(void *, const cha
             report_count(n, a->untracked), "1,000,000");
 }
 
+static void notes_counting(const struct count *k, void (*each)(void *, const char *), void *ctx) {
+    char n[32];
+    const struct count_error *e = &k->estimate, *p = &k->provider;
+    if (k->counted)
+        say(each, ctx, "Tokens of %s calls were counted exactly%s.", report_count(n, k->counted),
+            k->inexact ? ", but for what stands in no text (answers that are not logged, tools, images, hidden "
+                         "reasoning)"
+                       : "");
+    if (e->calls)
+        say(each, ctx,
+            "The estimate would have been %.1f %% off per call (mean), %+.1f %% over all %s calls whose text was "
+            "counted.",
+            100 * e->relative / (double)e->calls, 100 * ((double)e->said / (double)e->is - 1),
+            report_count(n, e->calls));
+    if (p->calls)
+        say(each, ctx,
+            "On %s calls with a provider's own count, the exact count of their input is %.1f %% off per call "
+            "(mean), "
+            "%+.1f %% over all.",
+            report_count(n, p->calls), 100 * p->relative / (double)p->calls,
+            100 * ((double)p->said / (double)p->is - 1));
+}
+
 void report_notes(const struct report *r, void (*each)(void *ctx, const char *sentence), void *ctx) {
     const struct analysis *a = r->a;
     char m[40], n[32];
@@ -157,5 +180,6 @@ void report_notes(const struct report *r, void (*each)(void *ctx, const char *se
     if (a->compared && a->problems.kind[LOG_COST_DIFFERS].count)
         say(each, ctx, "Costs here are tokens × price; the log's own costs differ for %s calls.",
             report_count(n, a->problems.kind[LOG_COST_DIFFERS].count));
+    if (a->o.count) notes_counting(a->o.count, each, ctx);
     notes_unknown(r, each, ctx);
 }

@@ -68,6 +68,34 @@ static void sums(jw *w, const struct sums *s) {
     count(w, "moved_calls", s->moved);
 }
 
+static void counted_error(jw *w, const char *key, const struct count_error *x) {
+    jw_key(w, key);
+    jw_object(w);
+    count(w, "calls", x->calls);
+    count(w, "said_tokens", x->said);
+    count(w, "is_tokens", x->is);
+    jw_key(w, "mean_error");
+    if (x->calls)
+        jw_f64(w, x->relative / (double)x->calls);
+    else
+        jw_null(w);
+    jw_object_end(w);
+}
+
+static void counting(jw *w, const struct count *k) {
+    jw_key(w, "counting");
+    if (!k) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    count(w, "counted_calls", k->counted - k->inexact);
+    count(w, "partly_counted_calls", k->inexact);
+    counted_error(w, "estimate_against_exact", &k->estimate);
+    counted_error(w, "exact_against_provider", &k->provider);
+    jw_object_end(w);
+}
+
 static void head(jw *w, const struct report *r) {
     const struct analysis *a = r->a;
     const struct conclusion *k = r->k;
@@ -84,6 +112,7 @@ static void head(jw *w, const struct report *r) {
     count(w, "cost_unknown_calls", a->all.unknown);
     nano(w, "failed_cost", a->failed.cost);
     count(w, "estimated_calls", a->estimated);
+    counting(w, a->o.count);
     count(w, "cache_hit_calls", a->cache_hits);
     stamp(w, "first", a->first_us);
     stamp(w, "last", a->last_us);

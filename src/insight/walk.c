@@ -22,7 +22,9 @@ struct walk {
     uint32_t ring_count, turn;
     enum role last;
     bool any;
-    bool estimate; /* tokens, not characters only */
+    bool estimate;                              /* tokens, not characters only */
+    void (*each)(void *ctx, str raw, bool esc); /* gets every text; NULL: nobody does */
+    void *ctx;
 };
 
 /* Code points of a string value: what estimating counts, too, but that costs ten times as much. */
@@ -54,6 +56,7 @@ static void add_text(struct walk *w, enum role role, jval text) {
     struct prompt *p = w->p;
     if (text.type != J_STRING || text.raw.n == 0) return;
     w->any = true;
+    if (w->each) w->each(w->ctx, text.raw, text.esc);
     if (w->estimate)
         tokens_add(w->tokens, text.raw, text.esc);
     else
@@ -241,25 +244,42 @@ static void count_tools(struct facts *f, jval tools) {
     while (tools.type == J_ARRAY && lazy_item(&it, &v)) one_more(&f->tool_count);
 }
 
-bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct prompt *p,
-              struct token_estimate *tokens) {
-    struct walk w = {.f = f, .p = p, .tokens = tokens, .last = ROLE_SYSTEM, .estimate = estimate};
+static void walk_call(struct walk *w, const struct log_call *c) {
+    struct facts *f = w->f;
+    struct prompt *p = w->p;
     *p = (struct prompt){0};
-    add_prompt(&w, c->text.prompt);
+    add_prompt(w, c->text.prompt);
     if (lazy_present(c->text.system)) {
         jval s = c->text.system, parts = lazy_get(s, STR("parts"));
-        add_content(&w, ROLE_SYSTEM, parts.type == J_ARRAY ? parts : s, 0);
+        add_content(w, ROLE_SYSTEM, parts.type == J_ARRAY ? parts : s, 0);
     }
     count_tools(f, c->text.tools);
     f->schema = asks_schema(c->text.format);
     if (c->text.limit > 0 && c->text.limit <= UINT32_MAX) f->output_tokens = (uint32_t)c->text.limit;
-    take_history(&w);
+    take_history(w);
     f->tools = f->tool_count > 0;
-    f->input_length = tokens_chars(tokens);
+    f->input_length = tokens_chars(w->tokens);
     p->schema = f->schema;
     p->tool_count = f->tool_count;
     p->turns = f->turns;
+}
+
+bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct prompt *p,
+              struct token_estimate *tokens) {
+    struct walk w = {.f = f, .p = p, .tokens = tokens, .last = ROLE_SYSTEM, .estimate = estimate};
+    walk_call(&w, c);
     return w.any;
+}
+
+unsigned log_text_pieces(const struct log_call *c, void (*each)(void *ctx, str raw, bool esc), void *ctx,
+                         struct facts *f, struct prompt *p) {
+    struct token_estimate unused = {0};
+    struct walk w = {.f = f, .p = p, .tokens = &unused, .last = ROLE_SYSTEM, .each = each, .ctx = ctx};
+    walk_call(&w, c);
+    jval first = c->text.prompt;
+    struct lazy_it it = lazy_iter(first);
+    if (!w.any || (first.type == J_ARRAY && lazy_item(&it, &first) && first.type != J_OBJECT)) return 0;
+    return f->turns + (lazy_present(c->text.system) ? 1u : 0u);
 }
 
 /* ---- answers ---- */

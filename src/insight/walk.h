@@ -13,6 +13,11 @@
  * where `estimate`, else its characters only, which is ten times as fast. False when the log has no text. */
 bool log_walk(const struct log_call *c, bool estimate, struct facts *f, struct prompt *p,
               struct token_estimate *tokens);
+/* Calls back for every text of a call's prompt and system, in their order (still JSON-escaped where `esc`), and
+ * fills what log_walk fills but tokens. The number of messages, a bare string being one; 0 of a list of strings
+ * (embeddings, batches of completions). */
+unsigned log_text_pieces(const struct log_call *c, void (*each)(void *ctx, str raw, bool esc), void *ctx,
+                         struct facts *f, struct prompt *p);
 /* Adds the text of an answer of any dialect. */
 void log_walk_answer(const struct log_text *text, struct token_estimate *tokens);
 

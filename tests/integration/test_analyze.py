@@ -291,6 +291,115 @@ class Replay(unittest.TestCase):
             up.close()
 
 
+class WhatIf(unittest.TestCase):
+    """Records of a ledger as JSON lines, decided again: new policy, new prices, a model retired, a target down; quality by an
+    independent self-normalised estimate from the recorded propensities."""
+    PRICE = {"small": (100, 400), "spare": (200, 800), "big": (10000, 40000)}  # nano-dollars per token
+    CONFIG = ("providers: {up: {kind: openai, base_url: http://127.0.0.1:1/v1, api_key: x}}\n"
+              "models:\n  small: {provider: up, model: small, price: {input: 0.1, output: 0.4}}\n  spare: {provider: up, model: spare, price: {input: 0.2, output: 0.8}}\n"
+              "  big: {provider: up, model: big, price: {input: 10, output: 40}}\n"
+              "tiers: {light: {targets: [small, spare], balance: priority}, mid: {targets: [spare]}, frontier: {targets: [big]}}\n")
+    OLD = CONFIG + "policy:\n  - {name: simple, when: {task: classify}, use: light}\n  - {name: rest, use: frontier}\n"
+
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+
+    def write(self, name, text):
+        path = os.path.join(self.dir.name, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def records(self, drawn):
+        rows = []
+        for i in range(600):
+            task = ("classify", "qa", "code")[i % 3]
+            light = task == "classify" or (drawn and i % 5 == 0)
+            p = 1 if task == "classify" or not drawn else 0.2 if light else 0.8
+            model = "small" if light else "big"
+            tin, tout = 100 + i, 10 + i % 7
+            rows.append({"id": f"r{i}", "time": f"2026-01-{1 + i % 20:02}T00:00:00Z", "requested_model": "auto", "baseline_model": "up/big", "provider": "up", "model": model,
+                         "task": task, "tier": "light" if light else "frontier", "rule": "simple" if light else "rest", "input_tokens": tin, "output_tokens": tout, "status": 200,
+                         "cost": f"{(tin * self.PRICE[model][0] + tout * self.PRICE[model][1]) / 1e9:.9f}", "propensity": p,
+                         "quality": ((i * 7919) % 100) / 100 if i % 2 else None})
+        return rows
+
+    def replay(self, rows, policy, *args):
+        log = self.write("log.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        code, out, err = run_dray("replay", "--json", "--policy", self.write("new.yaml", policy), *args, log)
+        self.assertEqual(code, 0, err)
+        return json.loads(out.strip().split("\n")[-1])
+
+    def cost(self, rows, pick, price=None):
+        price = price or self.PRICE
+        return sum(r["input_tokens"] * price[pick(r)][0] + r["output_tokens"] * price[pick(r)][1] for r in rows)
+
+    def test_policies(self):
+        rows = self.records(False)
+        r = self.replay(rows, self.OLD)
+        self.assertEqual((r["calls"], r["changed_calls"], r["old_cost"]), (600, 0, r["new_cost"]))
+        self.assertEqual(nano(r["old_cost"]), self.cost(rows, lambda x: x["model"]))
+        r = self.replay(rows, self.CONFIG + "policy: [{name: all, use: light}]\n")
+        self.assertEqual(r["changed_calls"], 400)
+        self.assertEqual(nano(r["new_cost"]), self.cost(rows, lambda x: "small"))
+        self.assertEqual(nano(r["saved"]), nano(r["old_cost"]) - nano(r["new_cost"]))
+
+    def test_prices(self):
+        rows = self.records(False)
+        new = {"small": (50, 200), "spare": (200, 800), "big": (2000, 8000)}
+        listed = self.write("list.json", json.dumps({"up/" + m: {"litellm_provider": "up", "input_cost_per_token": p[0] / 1e9, "output_cost_per_token": p[1] / 1e9} for m, p in new.items()}))
+        r = self.replay(rows, self.OLD, "--prices", listed)
+        self.assertEqual(r["changed_calls"], 0)
+        self.assertEqual(nano(r["old_cost"]), self.cost(rows, lambda x: x["model"]))
+        self.assertEqual(nano(r["new_cost"]), self.cost(rows, lambda x: x["model"], new))
+
+    def test_without(self):
+        rows = self.records(False)
+        for name in ("small", "up/small"):  # the model retired; the target down
+            r = self.replay(rows, self.OLD, "--without", name)
+            self.assertEqual((r["changed_calls"], r["unanswerable_calls"]), (200, 0), name)
+            self.assertEqual(nano(r["new_cost"]), self.cost(rows, lambda x: "spare" if x["task"] == "classify" else "big"))
+        r = self.replay(rows, self.OLD, "--without", "up")  # the provider down
+        self.assertEqual((r["unanswerable_calls"], r["new_cost"]), (600, None))
+        r = self.replay(rows, self.OLD, "--without", "big")
+        self.assertEqual((r["unanswerable_calls"], r["priced_calls"]), (400, 200))
+
+    def test_off_policy(self):
+        rows = self.records(True)
+        # the new policy answers code at the light tier, what was drawn for it with probability 0.2
+        r = self.replay(rows, self.CONFIG + "policy:\n  - {name: simple, when: {task: [classify, code]}, use: light}\n  - {name: rest, use: frontier}\n")
+        scored = [x for x in rows if x["quality"] is not None]
+        want = {"classify": "small", "code": "small", "qa": "big"}
+        hits = [x for x in scored if x["model"] == want[x["task"]]]
+        w = [1 / x["propensity"] for x in hits]
+        mean = sum(a * x["quality"] for a, x in zip(w, hits)) / sum(w)
+        half = 1.96 * sum((a * (x["quality"] - mean)) ** 2 for a, x in zip(w, hits)) ** 0.5 / sum(w)
+        q = r["quality"]
+        self.assertEqual(q["scored_calls"], len(scored))
+        self.assertAlmostEqual(q["new_off_policy"]["mean"], mean, places=9)
+        self.assertAlmostEqual(q["new_off_policy"]["low"], mean - half, places=9)
+        self.assertAlmostEqual(q["new_off_policy"]["high"], mean + half, places=9)
+        self.assertEqual(q["off_policy_covers_share"], 1)
+        # classify was never drawn: sent to the frontier, nothing is known of it, and that is said
+        r = self.replay(rows, self.CONFIG + "policy: [{name: all, use: frontier}]\n")
+        q = r["quality"]
+        self.assertAlmostEqual(q["off_policy_covers_share"], 1 - sum(x["task"] == "classify" for x in scored) / len(scored))
+        self.assertIn("it can't know", q["text"])
+
+    def test_cannot_know(self):
+        rows = self.records(False)
+        policy = self.CONFIG + "policy: [{name: all, use: light}]\n"
+        q = self.replay(rows, policy)["quality"]
+        self.assertIsNone(q["new_off_policy"])
+        self.assertIn("can't be known", q["text"])
+        for x in rows:
+            x["quality"] = None
+        q = self.replay(rows, policy)["quality"]
+        self.assertEqual((q["old"], q["new_by_task_and_tier"], q["new_off_policy"]), (None, None, None))
+        self.assertIn("can't be known", q["text"])
+
+
 class Import(unittest.TestCase):
     def test_litellm_result_is_good(self):
         with tempfile.TemporaryDirectory() as d:
@@ -397,6 +506,36 @@ class Pack(unittest.TestCase):
         r = report(os.path.join(self.data, "usage", "dev", "aider_calls.jsonl.zst"))
         self.assertEqual([o["logged"] for o in r["logged"]["outliers"]], ["9990.01252875"])
         self.assertLess(float(r["cost"]), 120)
+
+    def test_count_exact(self):
+        """Plain chat calls without their usage: the exact count of the input is what the provider had said."""
+        want, lines = {}, []
+        with open(os.path.join(self.data, "traffic", "dev", "openai.jsonl"), encoding="utf-8") as f:
+            for line in f:
+                o = json.loads(line)
+                try:
+                    request, answer = (json.loads(o[k]["body"]) if isinstance(o[k]["body"], str) else o[k]["body"] for k in ("request", "response"))
+                    model, used = answer["model"], answer["usage"]["prompt_tokens"]
+                    plain = set(request) <= {"model", "messages", "temperature", "max_tokens", "seed", "stream"} and all(isinstance(m["content"], str) and set(m) == {"role", "content"} for m in request["messages"])
+                except (KeyError, TypeError, ValueError):
+                    continue
+                if plain and model.startswith(("gpt-4o-mini-2", "gpt-4.1-mini", "gpt-4o-2")):
+                    want[model] = want.get(model, 0) + used
+                    del answer["usage"]
+                    lines.append(json.dumps({"request": request, "response": answer}))
+        self.assertGreater(len(lines), 30)
+        code, out, err = analyze("--count", "exact", "--json", "-", stdin="\n".join(lines).encode())
+        if "tokenizers" in err and code == 1:
+            self.skipTest("no rank files: script/tokenizers fetches them")
+        self.assertEqual(code, 0, err)
+        r = json.loads(out)
+        self.assertEqual({m["model"].split("/")[-1]: m["input_tokens"] for m in r["by_model"]}, want)
+        self.assertEqual(r["counting"]["counted_calls"], len(lines))
+        self.assertEqual(r["estimated_calls"], 0)
+        error = r["counting"]["estimate_against_exact"]
+        self.assertEqual(error["calls"], len(lines))
+        self.assertTrue(0 < error["mean_error"] < 0.25, error)
+        self.assertIn("The estimate would have been", " ".join(r["notes"]))
 
     def test_recordings(self):
         """Recorded traffic: bodies as text, streams among them; usage is read by other code here."""

@@ -1,0 +1,11 @@
+/* litellm: a row of LiteLLM's model_prices_and_context_window.json as a price: dollars per token and the like. */
+#ifndef DRAY_CATALOG_LITELLM_H
+#define DRAY_CATALOG_LITELLM_H
+
+#include "base/json.h"
+#include "catalog/catalog.h"
+
+/* Reads an object of validated text. False when it has no price that is known here; `p` is then all unknown. */
+bool litellm_price(jval row, struct price *p);
+
+#endif
