@@ -359,7 +359,11 @@ bool log_facts(const struct router *r, const struct log_call *c, bool texts, str
     f->recorded = true; /* logs tell of no headers */
     f->hour = (uint8_t)(c->time_us / 3600000000u % 24);
     if (c->tag.n) f->tag[f->tag_count++] = c->tag;
-    if (c->task != TASK_UNKNOWN) f->task = c->task, f->task_source = c->task_source, f->task_confidence = 1;
+    if (c->task != TASK_UNKNOWN) { /* the log's own word is the caller's, not a label of some configuration */
+        f->task = c->task;
+        f->task_source = c->task_source == TASK_BY_LABEL ? TASK_BY_HINT : c->task_source;
+        f->task_confidence = 1;
+    }
     bool known = u->source != TOKENS_NONE;
     int64_t in = known ? usage_input_tokens(u) : (int64_t)tokens_estimate(&tokens);
     f->input_tokens = (uint32_t)(in > UINT32_MAX ? UINT32_MAX : in);
