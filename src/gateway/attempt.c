@@ -5,6 +5,7 @@
  * rebuilt or copied. Nothing has gone to the client while an attempt may still be replaced. */
 #include "gateway/call.h"
 #include "gateway/dialect.h"
+#include "gateway/form.h"
 #include "gateway/gateway.h"
 #include "gateway/tokens.h"
 
@@ -77,7 +78,7 @@ static str build_head(struct call *c, struct provider_pool *pool, unsigned piece
     struct call_request *r = c->r;
     buf *b = &c->w->text;
     buf_clear(b);
-    buf_strz(b, "POST ");
+    buf_strz(b, c->method == HTTP_GET ? "GET " : c->method == HTTP_DELETE ? "DELETE " : "POST ");
     size_t path_at = b->n;
     dialect_path(c, b);
     str path = arena_str(&r->a, str_skip(buf_view(b), path_at));
@@ -90,14 +91,14 @@ static str build_head(struct call *c, struct provider_pool *pool, unsigned piece
     buf_strz(b, " HTTP/1.1\r\n");
     add_auth(c, pool, b);
     if (p->auth == AUTH_AWS) add_signature(c, path, pieces, b);
-    add_header(b, STR("content-type"), r->content_type.n ? r->content_type : STR("application/json"));
+    if (c->method == HTTP_POST)
+        add_header(b, STR("content-type"), r->content_type.n ? r->content_type : STR("application/json"));
     buf_strz(b, "accept-encoding: identity\r\n");
     for (unsigned i = 0; i < r->kept_count; i++)
         if (wanted(p, r->kept[i].name) && dialect_keeps_header(c, r->kept[i].name))
             add_header(b, r->kept[i].name, r->kept[i].value);
-    buf_strz(b, "content-length: ");
-    buf_u64(b, body_len);
-    buf_strz(b, "\r\n\r\n");
+    if (c->method == HTTP_POST) buf_printf(b, "content-length: %llu\r\n", (unsigned long long)body_len);
+    buf_strz(b, "\r\n");
     return arena_str(&r->a, buf_view(b));
 }
 
@@ -140,7 +141,9 @@ static unsigned build_request(struct call *c, struct provider_pool *pool) {
     if (anew && !dialect_write(c)) return 0;
     c->attempt.injected =
         c->attempt.rewritten && c->is_stream && !r->q.include_usage && c->attempt.provider->kind->stream_options;
-    if (!anew && !(anew = dialect_rename(c))) {
+    if (!anew && (r->form || c->surface->stored)) {
+        n = form_pieces(c, &total);
+    } else if (!anew && !(anew = dialect_rename(c))) {
         n = spliced(c, &total);
         anew = dialect_clean(c, n);
     }
@@ -241,7 +244,9 @@ void attempt_start(struct call *c, uint16_t i) {
     struct attempt *t = &c->attempt;
     uint8_t n = (uint8_t)(t->n + 1);
     *t = (struct attempt){.n = n, .start_us = clock_mono_us()};
-    t->target = r->has_on_the_fly ? r->on_the_fly : c->config->router.target[r->plan.target[i]];
+    t->target = r->fly_count        ? r->fly[i]
+                : r->has_on_the_fly ? r->on_the_fly
+                                    : c->config->router.target[r->plan.target[i]];
     t->provider = &c->config->provider[t->target.provider_id];
     if (n > 1) metric_add(&c->w->metrics.fallbacks, 1);
     dialect_choose(c);

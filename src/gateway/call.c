@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "gateway/dialect.h"
+#include "gateway/form.h"
 #include "gateway/gateway.h"
 #include "gateway/labeler.h"
 #include "gateway/own.h"
@@ -253,8 +254,18 @@ static void *on_request(void *ctx, struct conn *conn, const struct http_head *h)
     } else if (h->query.n) {
         c->r->query = arena_str(&c->r->a, h->query);
     }
+    if (c->surface->stored) form_keep_path(c, h->path);
+    form_begin(c);
     if (h->has_length && h->length) buf_room(&c->r->body, (size_t)h->length);
     return c;
+}
+
+/* What has come of the body; errors show at its end. */
+static void scan_body(struct call *c) {
+    if (c->r->form)
+        multipart_scan(c->r->form, buf_view(&c->r->body), false);
+    else
+        json_scan(&c->r->scan, buf_view(&c->r->body), false);
 }
 
 static void on_body(void *req, const char *p, size_t n) {
@@ -267,7 +278,7 @@ static void on_body(void *req, const char *p, size_t n) {
                   (unsigned long long)c->config->limits.body_max);
         return;
     }
-    if (!c->r->gzip) json_scan(&c->r->scan, buf_view(body), false); /* errors show at the end */
+    if (!c->r->gzip) scan_body(c);
 }
 
 /* The body's buffer has its length from the start: the rest of a large one is read right into it. */
@@ -282,7 +293,7 @@ static char *on_body_room(void *req, size_t *room) {
 static void on_body_put(void *req, size_t n) {
     struct call *c = req;
     c->r->body.n += n;
-    json_scan(&c->r->scan, buf_view(&c->r->body), false); /* errors show at the end */
+    scan_body(c);
 }
 
 static void on_body_end(void *req) {

@@ -17,6 +17,7 @@
 #include "gateway/fault.h"
 #include "gateway/surface.h"
 #include "gateway/worker.h"
+#include "net/multipart.h"
 #include "net/sse.h"
 
 enum {
@@ -50,6 +51,10 @@ struct call_request {
     bool facts_done;
     struct resolution named; /* what the model name means */
     struct plan plan;
+    struct multipart *form; /* the body is one */
+    str path;               /* as sent, of a surface whose path goes on */
+    struct target *fly;     /* targets without a model: providers that may keep a file */
+    unsigned fly_count;
     struct target on_the_fly; /* storage for a provider/model target */
     bool has_on_the_fly;
     struct plan observed;
@@ -113,6 +118,8 @@ struct call {
     uint32_t events;                /* of a stream, passed on so far: the next one's sequence_number */
     str dropped;                    /* what translation could not carry */
     struct eventstream *frames;     /* the answer is a stream of AWS's frames */
+    uint64_t asked;                 /* units that the request asks for, where the answer won't tell */
+    bool opaque;                    /* the answer is no JSON and nobody's dialect: sound, a file */
     str error_type;                 /* an error's name where it stands in the head (AWS) */
     struct sse sse;
     buf hold;              /* the answer's body while it is held; its tail when it flows */

@@ -69,6 +69,8 @@ void dialect_choose(struct call *c) {
             t->speaks == CHAT_OPENAI && !t->translated &&
             chat_quirks_refuse(chat_quirks(str_from(t->provider->kind->name)), &c->r->scan, buf_view(&c->r->body));
         c->list_down = s->path_stream && !wants_events(c->r->query);
+    } else if (s->dialect == DIALECT_OPENAI) {
+        t->translated = t->provider->kind->dialect != DIALECT_OPENAI;
     } else if (s->dialect == DIALECT_GEMINI) { /* embeddings: passed on as they are, or not at all */
         t->native = t->provider->kind->native == DIALECT_GEMINI;
         t->translated = !t->native;
@@ -102,7 +104,9 @@ bool dialect_write(struct call *c) {
     str param = STR_NONE;
     err e;
     if (t->speaks < 0) {
-        attempt_unsupported(c, STR("model"), "This provider has no embeddings in Gemini's form.");
+        attempt_unsupported(
+            c, STR("model"),
+            "This provider cannot be asked that: it has no such API, or none that dray translates.");
         return false;
     }
     if (!dialect_read(c)) return false;
@@ -220,11 +224,15 @@ void dialect_path(const struct call *c, buf *out) {
         gemini_path(c, out);
     } else if (t->speaks == CHAT_BEDROCK) {
         bedrock_path(c, out);
+    } else if (c->surface->units == UNITS_RERANK && t->provider->kind->native == DIALECT_COHERE) {
+        buf_str(out, cohere_root(t->provider->base_path));
+        buf_strz(out, "/v2/rerank");
     } else if (t->speaks == CHAT_COHERE) {
         buf_str(out, cohere_root(t->provider->base_path));
         buf_strz(out, "/v2/chat");
     } else {
-        put_openai_path(t, t->translated ? paths[t->speaks] : c->surface->path + strlen("/v1"), out);
+        const char *path = c->surface->stored ? c->r->path.p : c->surface->path;
+        put_openai_path(t, t->translated ? paths[t->speaks] : path + strlen("/v1"), out);
     }
 }
 
@@ -363,6 +371,8 @@ bool dialect_answer(struct call *c) {
     struct chat_answer ans = {0};
     if (!c->surface->endpoint) return true; /* nothing is booked of it */
     if (own) openai_answer_read(c->answer, buf_view(&c->hold));
+    if (c->surface->units || c->surface->stored)
+        units_read((enum units)c->surface->units, buf_view(&c->hold), c->asked, c->answer);
     if (own && !t->translated) return true;
     if (t->speaks < 0) {
         gemini_embed_answer(c->answer, buf_view(&c->hold));

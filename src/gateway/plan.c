@@ -2,6 +2,7 @@
  * name; the decision itself is brain/'s. */
 #include "gateway/call.h"
 #include "gateway/dialect.h"
+#include "gateway/form.h"
 #include "gateway/gateway.h"
 #include "gateway/override.h"
 
@@ -164,6 +165,7 @@ static bool read_body(struct call *c) {
     struct call_request *r = c->r;
     err e;
     if (r->gzip && !inflate_body(c)) return false;
+    if (r->form) return form_read(c);
     str param = STR_NONE, body = buf_view(&r->body);
     if (json_scan(&r->scan, body, true) != JSON_DONE) {
         call_fail(c, FAULT_BAD_JSON, STR_NONE, "The request body is not valid JSON: %s at byte %zu.",
@@ -188,6 +190,7 @@ static bool read_body(struct call *c) {
         return false;
     }
     c->is_stream = r->q.is_stream && c->surface->streams;
+    c->asked = units_asked((enum units)c->surface->units, &r->scan, body);
     return true;
 }
 
@@ -328,6 +331,11 @@ static bool books_ready(struct call *c) {
 void call_plan(struct call *c) {
     struct call_request *r = c->r;
     if (c->surface->endpoint && c->config->on_full == ON_FULL_REFUSE && !books_ready(c)) return;
+    if (c->surface->stored) {
+        if (read_hints(c)) form_plan_stored(c);
+        c->plan_us = clock_mono_us();
+        return;
+    }
     if (!read_body(c) || !read_hints(c)) return;
     read_named_metadata(c);
     read_user(c);
@@ -347,7 +355,7 @@ void call_plan(struct call *c) {
     observe(c);
     if (!cap_cost(c)) return;
     note_baseline(c);
-    if (!c->is_stream) checks_want(&r->scan, buf_view(&r->body), &c->a, &c->wants);
+    if (!c->is_stream && !r->form) checks_want(&r->scan, buf_view(&r->body), &c->a, &c->wants);
     c->rule = r->plan.rule;
     c->tier = r->plan.tier;
     if (arena_failed(&r->a))

@@ -195,6 +195,12 @@ void relay_head(struct call *c, const struct http_head *h) {
         send_head(c, h);
         return;
     }
+    bool json = str_istarts(http_get(h, HTTP_CONTENT_TYPE), STR("application/json"));
+    c->opaque = (c->surface->units || c->surface->stored) && !json && h->status < 300;
+    if (c->opaque) { /* sound is played as it comes, and files may be large */
+        send_head(c, h);
+        return;
+    }
     c->state = CALL_HOLD;
     /* A translated answer is rewritten as a whole, however large. */
     buf_init(&c->hold, c->attempt.translated ? c->config->limits.body_max : c->config->limits.hold_max);
@@ -483,7 +489,8 @@ static bool stream_ended(struct call *c) {
     if (!c->attempt.translated) c->answer->error = told; /* what only reads has told nobody */
     bool whole = c->settled || c->answer->done;
     if (c->list_down && !c->attempt.translated && whole) buf_strz(out, c->listed ? "]" : "[]");
-    if (c->settled || c->answer->done || c->compressed || c->surface->tap == TAP_NONE) return true;
+    if (c->settled || c->answer->done || c->compressed) return true;
+    if (c->surface->tap == TAP_NONE || c->surface->tap == TAP_USAGE) return true;
     c->fault = told ? FAULT_STREAM_ERROR : FAULT_STREAM_UNTERMINATED;
     return c->attempt.translated; /* then the translator has told it */
 }
@@ -499,7 +506,10 @@ void relay_end(struct call *c) {
         return;
     }
     if (c->status >= 400 && !c->settled) c->fault = FAULT_UPSTREAM_STATUS;
-    if (!c->relay_sse && !c->settled && !c->compressed) openai_answer_read_tail(c->answer, buf_view(&c->hold));
+    if (!c->relay_sse && !c->settled && !c->compressed && !c->opaque)
+        openai_answer_read_tail(c->answer, buf_view(&c->hold));
+    if (!c->settled && (c->surface->units || c->surface->stored))
+        units_read((enum units)c->surface->units, STR_NONE, c->asked, c->answer);
     settle(c);
     if (c->relay_sse && c->w->sse.n) send_piece(c, buf_view(&c->w->sse), false);
     send_piece(c, STR_NONE, true);

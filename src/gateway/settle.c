@@ -170,7 +170,9 @@ void settle(struct call *c) {
 }
 
 void settle_checks(struct call *c, str body) {
-    if (!c->answer || c->status >= 300 || !c->surface->endpoint || c->surface->tap == TAP_NONE) return;
+    if (!c->answer || c->status >= 300 || !c->surface->endpoint || c->surface->tap == TAP_NONE ||
+        c->surface->units)
+        return;
     arena scratch;
     arena_init(&scratch, 4096, CALL_REQUEST_ARENA_MAX);
     bool broken = c->fault != FAULT_NONE && c->fault != FAULT_CLIENT_GONE;

@@ -8,6 +8,11 @@
 #define POST (1u << HTTP_POST)
 
 #define CALL(p, name, client, d) .path = p, .methods = POST, .endpoint = name, .dialect = client, .chat = d
+#define DELETE (1u << HTTP_DELETE)
+#define FORM(p, name, t, u) CALL(p, name, DIALECT_OPENAI, -1), .form = true, .task = t, .units = u
+#define FILES(p, m)                                                                                               \
+    .path = p, .methods = m, .endpoint = "files", .dialect = DIALECT_OPENAI, .chat = -1, .form = true,            \
+    .stored = true
 #define COUNT(p, client, d) .path = p, .methods = POST, .dialect = client, .chat = d, .own = own_count_tokens
 #define OWN(p, m, f) .path = p, .methods = m, .dialect = DIALECT_OPENAI, .chat = -1, .own = f
 
@@ -22,6 +27,22 @@ static const struct surface surfaces[] = {
      .needs = "messages"},
     {CALL("/v1/moderations", "moderations", DIALECT_OPENAI, -1), .needs = "input", .task = TASK_CLASSIFY,
      .model = "omni-moderation-latest"},
+    {CALL("/v1/rerank", "rerank", DIALECT_OPENAI, -1), .needs = "documents", .task = TASK_EMBED,
+     .units = UNITS_RERANK},
+    {CALL("/v2/rerank", "rerank", DIALECT_OPENAI, -1), .needs = "documents", .task = TASK_EMBED,
+     .units = UNITS_RERANK},
+    {FORM("/v1/audio/transcriptions", "transcriptions", TASK_AUDIO, UNITS_AUDIO), .tap = TAP_USAGE,
+     .streams = true},
+    {FORM("/v1/audio/translations", "translations", TASK_AUDIO, UNITS_AUDIO)},
+    {CALL("/v1/audio/speech", "speech", DIALECT_OPENAI, -1), .needs = "input", .task = TASK_AUDIO,
+     .units = UNITS_SPEECH, .tap = TAP_USAGE, .streams = true},
+    {CALL("/v1/images/generations", "images", DIALECT_OPENAI, -1), .needs = "prompt", .task = TASK_IMAGE,
+     .units = UNITS_IMAGES, .tap = TAP_USAGE, .streams = true, .model = "gpt-image-1"},
+    {FORM("/v1/images/edits", "images", TASK_IMAGE, UNITS_IMAGES), .tap = TAP_USAGE, .streams = true,
+     .model = "gpt-image-1"},
+    {FORM("/v1/images/variations", "images", TASK_IMAGE, UNITS_IMAGES), .model = "dall-e-2"},
+    {FILES("/v1/files", GET | POST)},
+    {FILES("/v1/files/", GET | DELETE), .prefix = true},
     /* dray's own */
     {COUNT("/v1/messages/count_tokens", DIALECT_ANTHROPIC, CHAT_ANTHROPIC)},
     {OWN("/v1/route", POST, own_route)},

@@ -5,12 +5,14 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "chat/chat.h"
+#include "chat/units.h"
 #include "facts/facts.h"
 #include "net/http1.h"
 
 struct call;
 
-enum surface_tap { TAP_NONE, TAP_CHAT, TAP_RESPONSES, TAP_OTHER };
+/* TAP_USAGE: OpenAI's events with usage among them, and no terminator that has to come. */
+enum surface_tap { TAP_NONE, TAP_CHAT, TAP_RESPONSES, TAP_OTHER, TAP_USAGE };
 
 struct surface {
     const char *path;
@@ -25,6 +27,9 @@ struct surface {
     const char *needs;           /* member of the body without which there is nothing to do, or NULL */
     const char *model;           /* what the endpoint uses when the body names none; NULL: it must name one */
     uint8_t task;                /* enum task that the endpoint itself says; TASK_UNKNOWN: ask the classifier */
+    bool form;                   /* the body may be multipart/form-data */
+    bool stored;                 /* things kept by id, at the provider that made them; no model */
+    uint8_t units;               /* enum units: how its answers say what was used */
     void (*own)(struct call *c); /* dray's own answer, after the body is complete */
 };
 
