@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "chat/chat.h"
 #include "chat/checks.h"
+#include "chat/embed.h"
 #include "chat/eventstream.h"
 #include "chat/openai.h"
 #include "gateway/fault.h"
@@ -44,6 +45,8 @@ struct call_request {
     str path_model;           /* the Azure client names it in the path */
     struct chat_request chat; /* the middle model, where it is needed */
     bool has_chat;
+    struct embed_request embed; /* the same of embeddings */
+    bool has_embed;
     bool goog_key, bearer; /* how the client sent its credential: as Gemini's do; as Bearer */
     buf up;                /* the body as translated for the attempt */
     struct openai_request q;
@@ -73,6 +76,8 @@ struct attempt {
     int8_t speaks;   /* enum chat_dialect spoken to the provider; -1: not a conversation */
     bool rewritten;  /* the client's dialect, but written anew: this kind refuses something in it */
     bool translated; /* not the client\'s */
+    bool embeds;     /* an embedding call between two forms: `form` is the provider's */
+    uint8_t form;    /* enum embed_form */
     bool native;     /* the provider is asked by its own API, not by one that is compatible with OpenAI's */
     bool connected, sent, injected, reused;
     uint16_t status;
@@ -120,6 +125,7 @@ struct call {
     struct eventstream *frames;     /* the answer is a stream of AWS's frames */
     uint64_t asked;                 /* units that the request asks for, where the answer won't tell */
     bool opaque;                    /* the answer is no JSON and nobody's dialect: sound, a file */
+    int64_t input_said;             /* tokens of input that the answer's head told, -1: it didn't (AWS) */
     str error_type;                 /* an error's name where it stands in the head (AWS) */
     struct sse sse;
     buf hold;              /* the answer's body while it is held; its tail when it flows */

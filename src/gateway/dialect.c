@@ -61,6 +61,7 @@ void dialect_choose(struct call *c) {
     t->speaks = -1;
     t->translated = t->native = false;
     c->dropped = STR_NONE;
+    if (embeds_choose(c)) return;
     if (has_dialect(s)) {
         t->speaks = (int8_t)spoken_to(c, t->provider);
         t->translated = t->speaks != s->chat;
@@ -103,6 +104,7 @@ bool dialect_write(struct call *c) {
     struct chat_account lost = {.a = &c->a};
     str param = STR_NONE;
     err e;
+    if (t->embeds) return embeds_write(c);
     if (t->speaks < 0) {
         attempt_unsupported(
             c, STR("model"),
@@ -143,8 +145,7 @@ bool dialect_clean(struct call *c, unsigned n) {
 
 /* ---- the path ---- */
 
-/* One segment of a path. */
-static void put_segment(str s, buf *out) {
+void dialect_segment(str s, buf *out) {
     for (size_t i = 0; i < s.n; i++) {
         char x = s.p[i];
         if (x && ((x >= '0' && x <= '9') || ((x | 32) >= 'a' && (x | 32) <= 'z') || strchr("-_.~@", x)))
@@ -177,7 +178,7 @@ static void put_openai_path(const struct attempt *t, const char *rest, buf *out)
     buf_str(out, base);
     buf_str(out, deployments);
     buf_char(out, '/');
-    put_segment(t->target.model, out);
+    dialect_segment(t->target.model, out);
     buf_strz(out, rest);
     buf_strz(out, "?api-version=");
     buf_str(out, p->api_version);
@@ -191,7 +192,7 @@ bool dialect_in_path(const struct call *c) {
 static void claude_on_vertex_path(const struct call *c, buf *out) {
     buf_str(out, c->attempt.provider->base_path);
     buf_strz(out, "/publishers/anthropic/models/");
-    put_segment(c->attempt.target.model, out);
+    dialect_segment(c->attempt.target.model, out);
     buf_strz(out, c->is_stream ? ":streamRawPredict" : ":rawPredict");
 }
 
@@ -210,7 +211,7 @@ static void gemini_path(const struct call *c, buf *out) {
 static void bedrock_path(const struct call *c, buf *out) {
     buf_str(out, c->attempt.provider->base_path);
     buf_strz(out, "/model/");
-    put_segment(c->attempt.target.model, out);
+    dialect_segment(c->attempt.target.model, out);
     buf_strz(out, c->is_stream ? "/converse-stream" : "/converse");
 }
 
@@ -218,7 +219,11 @@ void dialect_path(const struct call *c, buf *out) {
     static const char *const paths[] = {
         [CHAT_OPENAI] = "/chat/completions", [CHAT_RESPONSES] = "/responses", [CHAT_ANTHROPIC] = "/messages"};
     const struct attempt *t = &c->attempt;
-    if (dialect_in_path(c)) {
+    if (t->embeds && t->form == EMBED_OPENAI) {
+        put_openai_path(t, "/embeddings", out);
+    } else if (t->embeds) {
+        embeds_path(c, out);
+    } else if (dialect_in_path(c)) {
         claude_on_vertex_path(c, out);
     } else if (t->native && t->provider->kind->native == DIALECT_GEMINI) {
         gemini_path(c, out);
@@ -370,6 +375,7 @@ bool dialect_answer(struct call *c) {
     arena a;
     struct chat_answer ans = {0};
     if (!c->surface->endpoint) return true; /* nothing is booked of it */
+    if (t->embeds) return embeds_answer(c);
     if (own) openai_answer_read(c->answer, buf_view(&c->hold));
     if (c->surface->units || c->surface->stored)
         units_read((enum units)c->surface->units, buf_view(&c->hold), c->asked, c->answer);

@@ -13,6 +13,11 @@ bool dialect_read(struct call *c);
 void dialect_choose(struct call *c);
 /* Translates the request for the attempt into r->up. False when the call has failed (strict). */
 bool dialect_write(struct call *c);
+/* The same of embeddings (attempt.embeds); the path only where it is not OpenAI's. */
+bool embeds_choose(struct call *c);
+bool embeds_write(struct call *c);
+void embeds_path(const struct call *c, buf *out);
+bool embeds_answer(struct call *c);
 /* Gemini's bodies may name the model beside the path: when another than the target's, r->up has the body with the
  * target's. False: the client's own body is good. */
 bool dialect_rename(struct call *c);
@@ -21,6 +26,8 @@ bool dialect_rename(struct call *c);
 bool dialect_clean(struct call *c, unsigned n);
 /* Path of the attempt's request behind the provider's base, with its query. */
 void dialect_path(const struct call *c, buf *out);
+/* One segment of a path, percent-encoded. */
+void dialect_segment(str s, buf *out);
 /* How the kind's own dialect wants this credential. */
 enum auth_style dialect_auth(const struct provider *p, str key);
 /* Whether a header of the client's is for the dialect that the attempt speaks. */

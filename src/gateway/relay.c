@@ -183,6 +183,8 @@ void relay_head(struct call *c, const struct http_head *h) {
     c->retry_told = http_get(h, HTTP_RETRY_AFTER).n > 0;
     str error = http_get_name(h, STR("x-amzn-errortype")), name; /* "ValidationException:http://…" */
     if (c->attempt.translated && str_cut(&error, ':', &name)) c->error_type = arena_str(&c->a, name);
+    uint64_t said;
+    c->input_said = str_u64(http_get_name(h, STR("x-amzn-bedrock-input-token-count")), &said) ? (int64_t)said : -1;
     buf_clear(b);
     c->list_down &= c->relay_sse && !c->compressed;
     c->strip |= c->list_down;
