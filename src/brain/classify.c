@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "brain/router.h"
+#include "brain/semantic.h"
 
 /* Score that one point of weight is worth by zone, in sixteenths. */
 static const int16_t zone_worth[ZONES] = {
@@ -100,6 +101,7 @@ void classify(const struct router *r, const struct prompt *p, struct facts *f) {
     text_read(p, READ_HEAD, READ_TAIL, !f->system_hash, &t);
     if (!f->system_hash) f->system_hash = t.system_hash; /* a dialect reader may have made it of the whole */
     f->template_hash = shape_of(&t);
+    if (r->semantic) semantic_facts(r->semantic, p, f);
     if (f->task_source != TASK_BY_NONE && f->task_source != TASK_BY_CLASSIFIER) return;
     struct cues cues;
     double confidence;

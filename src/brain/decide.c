@@ -6,6 +6,7 @@
  * targets that the catalogue knows to be unable go last in the same order, never away: the catalogue may
  * be wrong, the provider says so if it is right. */
 #include "brain/policy.h"
+#include "brain/semantic.h"
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -78,6 +79,12 @@ static enum truth named_holds(const struct router *r, const struct cond *c, cons
     return f->named[i].value.p && text_holds(c, f->named[i].value);
 }
 
+/* Recorded facts have a score of the examples of their day, which says nothing of others. */
+static enum truth semantic_holds(const struct router *r, const struct cond *c, const struct facts *f) {
+    if (!semantic_known(r->semantic, f)) return f->recorded ? UNRECORDED : NO;
+    return semantic_accepted(r->semantic, f) >= 0 && text_holds(c, f->semantic);
+}
+
 static enum truth nest_holds(const struct router *r, const struct cond *all, const struct cond *c,
                              const struct facts *f) {
     if (c->key == KEY_ALL) return cond_list_holds(r, all, c->first, f);
@@ -109,6 +116,7 @@ enum truth cond_holds(const struct router *r, const struct cond *all, const stru
     case KEY_USER: return f->user.n && text_holds(c, f->user);
     case KEY_TAG: return tag_holds(c, f);
     case KEY_SYSTEM_HASH: return hash_holds(c, f->system_hash);
+    case KEY_SEMANTIC: return semantic_holds(r, c, f);
     case KEY_NAMED: return named_holds(r, c, f);
     case KEY_TOOLS: return f->tools == c->flag;
     case KEY_VISION: return f->vision == c->flag;
@@ -136,6 +144,7 @@ enum truth cond_list_holds(const struct router *r, const struct cond *all, uint3
 static str missing_in(const struct router *r, const struct cond *all, uint32_t first, const struct facts *f) {
     for (uint32_t i = first; i; i = all[i].next) {
         if (all[i].key == KEY_NAMED && named_holds(r, &all[i], f) == UNRECORDED) return r->name[all[i].named];
+        if (all[i].key == KEY_SEMANTIC && semantic_holds(r, &all[i], f) == UNRECORDED) return STR("semantic");
         str inner = policy_key_ask(all[i].key) == ASK_NEST ? missing_in(r, all, all[i].first, f) : STR_NONE;
         if (inner.n) return inner;
     }

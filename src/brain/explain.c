@@ -4,6 +4,9 @@
  *   {"when":"task","want":"classify, extract","got":"plan","held":false},…]}]
  * Inside a nest (any, all, not) "conditions" is the list of its inner ones. */
 #include "brain/policy.h"
+#include "brain/semantic.h"
+
+#include <stdio.h>
 
 static void got_named(const struct router *r, const struct cond *c, const struct facts *f, jw *w) {
     const str *v = facts_named(f, r->name[c->named]);
@@ -36,6 +39,20 @@ static void got_hash(uint64_t h, jw *w) {
     jw_string(w, str_make(hex, sizeof hex));
 }
 
+/* "refund 0.61, needs 0.45": the nearest route, and what it takes. */
+static void got_semantic(const struct router *r, const struct facts *f, jw *w) {
+    char text[SEMANTIC_NAME_MAX + 48];
+    int at = r->semantic && semantic_known(r->semantic, f) ? semantic_find(r->semantic, f->semantic) : -1;
+    if (at < 0) {
+        jw_null(w);
+        return;
+    }
+    int n =
+        snprintf(text, sizeof text, STR_FMT " %.2f, needs %.2f", STR_ARG(str_take(f->semantic, SEMANTIC_NAME_MAX)),
+                 (double)f->semantic_score, (double)r->semantic->route[at].threshold);
+    jw_string(w, str_make(text, (size_t)n));
+}
+
 /* What the call had where the condition looks. */
 static void got(const struct router *r, const struct cond *c, const struct facts *f, jw *w) {
     switch ((enum policy_key)c->key) {
@@ -56,6 +73,7 @@ static void got(const struct router *r, const struct cond *c, const struct facts
     case KEY_USER: got_text(f->user, w); break;
     case KEY_TAG: got_tags(f, w); break;
     case KEY_SYSTEM_HASH: got_hash(f->system_hash, w); break;
+    case KEY_SEMANTIC: got_semantic(r, f, w); break;
     case KEY_NAMED: got_named(r, c, f, w); break;
     case KEY_TOOLS: jw_bool(w, f->tools); break;
     case KEY_VISION: jw_bool(w, f->vision); break;

@@ -6,6 +6,7 @@
  * position; evaluation has no errors. What a rule can ask is the table in policy.h. */
 #include "brain/policy.h"
 #include "brain/classify.h"
+#include "brain/semantic.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static const struct {
 };
 
 /* Known to the contract, but only with a learned model. */
-static const char *const later[] = {"difficulty", "task_confidence", "semantic"};
+static const char *const later[] = {"difficulty", "task_confidence"};
 
 enum { NUMBER_TEXT_MAX = 32 };
 
@@ -154,13 +155,27 @@ static bool compile_number(struct compiler *c, const ynode *n, struct cond *out)
     return true;
 }
 
+/* A rule that waits for a route which isn't there never holds: that is a mistake, found here. */
+static bool route_known(struct compiler *c, const ynode *i) {
+    const struct semantic *s = c->r->semantic;
+    if (!s) return yaml_fail(c->e, i, "there are no semantic routes: say them under `semantic: {routes: …}`");
+    if (str_chr(i->value, '*') >= 0 || semantic_find(s, i->value) >= 0) return true;
+    const char *names[SEMANTIC_ROUTES_MAX + 1] = {NULL};
+    for (uint32_t r = 0; r < s->route_count; r++) names[r] = s->route[r].name.p;
+    const char *near = yaml_nearest(i->value, names);
+    if (near)
+        return yaml_fail(c->e, i, "there is no semantic route \"%.*s\", did you mean \"%s\"?",
+                         STR_ARG(str_take(i->value, 60)), near);
+    return yaml_fail(c->e, i, "there is no semantic route \"%.*s\"", STR_ARG(str_take(i->value, 60)));
+}
+
 static bool compile_text(struct compiler *c, const ynode *n, struct cond *out) {
     const ynode *i = first_value(c, n);
     if (!i) return false;
     str *all = arena_array(c->a, str, value_count(n));
     out->pattern = all;
     for (; i; i = next_value(n, i)) {
-        if (!scalar_only(c, i)) return false;
+        if (!scalar_only(c, i) || (out->key == KEY_SEMANTIC && !route_known(c, i))) return false;
         all[out->count++] = arena_str(c->a, i->value);
     }
     return true;

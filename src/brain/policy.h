@@ -18,6 +18,7 @@
     X(USER, "user", ASK_TEXT, 1)                                                                                  \
     X(TAG, "tag", ASK_TEXT, 1)                                                                                    \
     X(SYSTEM_HASH, "system_hash", ASK_TEXT, 1)                                                                    \
+    X(SEMANTIC, "semantic", ASK_TEXT, 1)                                                                          \
     X(NAMED, "header.NAME and metadata.NAME", ASK_TEXT, 1)                                                        \
     X(TOOLS, "tools", ASK_FLAG, 1)                                                                                \
     X(VISION, "vision", ASK_FLAG, 1)                                                                              \

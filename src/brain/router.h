@@ -44,9 +44,10 @@ struct tier {
     uint32_t weight[ROUTER_TIER_TARGETS_MAX];
 };
 
-struct policy; /* compiled rules; policy.c */
-struct labels; /* compiled labels; policy.c */
-struct brain;  /* tables of the classifier; classify.c */
+struct policy;   /* compiled rules; policy.c */
+struct labels;   /* compiled labels; policy.c */
+struct semantic; /* example sets; semantic.h */
+struct brain;    /* tables of the classifier; classify.c */
 
 struct router {
     uint32_t tier_count, target_count, name_count;
@@ -56,6 +57,7 @@ struct router {
     const struct policy *policy;
     const struct labels *labels;
     const struct brain *brain;
+    const struct semantic *semantic; /* set before router_compile; NULL: no semantic routes */
     /* Set before router_compile and used by it only, for `use:` names that are neither a tier nor a
      * target's: the id of the target that a configured name or provider/model means, -1 when there is
      * none. May add to `target`. NULL: tiers and targets only. */
@@ -82,8 +84,8 @@ struct plan {
     double propensity;   /* probability with which target[0] was chosen, 1 when certain */
     uint16_t rule_index; /* of the policy; ROUTER_RULES_MAX when no rule decided */
     bool routed;         /* the policy or a tier name decided, not a model name */
-    str missing;         /* not empty: `rule` asks for this header.X or metadata.X, which was not recorded of the
-                            past call, so that nothing can be said; count is 0 */
+    str missing; /* not empty: `rule` asks for this fact (header.X, metadata.X, semantic), not recorded of the
+                    past call, so that nothing can be said; count is 0 */
 };
 
 /* Compiles `policy:` (NULL: the built-in rules of CONTRACT section 6) and `labels:` (NULL: none)

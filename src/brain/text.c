@@ -495,3 +495,10 @@ void text_read(const struct prompt *p, unsigned head, unsigned tail, bool wanted
     if (cut < g.n) n += tokenize(buffer + cut, g.n - cut, out->tok + n, TEXT_USER_TOKENS - n, &out->c);
     out->n = (uint16_t)n;
 }
+
+size_t text_plain(const struct prompt *p, unsigned head, unsigned tail, char *out) {
+    struct gather g = {.p = out};
+    uint32_t total;
+    gather_parts(p->user, p->user_count, head, tail, &g, &total);
+    return g.n;
+}

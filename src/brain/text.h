@@ -76,6 +76,11 @@ void text_read(const struct prompt *p, unsigned head, unsigned tail, bool finger
 /* Tokens of a plain text (the lexicon's phrases). Returns their number; `c` may be NULL. */
 unsigned text_tokens(str plain, struct token *out, unsigned max, union counts *c);
 
+enum { TEXT_PLAIN_SLACK = 32 };
+/* The bytes that text_read() would read of the user turn, unescaped, into out[head + tail + TEXT_PLAIN_SLACK].
+ * Returns their number. */
+size_t text_plain(const struct prompt *p, unsigned head, unsigned tail, char *out);
+
 /* Hash of a sequence: start with TEXT_CHAIN, add tokens one by one. */
 #define TEXT_CHAIN 0x9e3779b9u
 static inline uint32_t text_chain(uint32_t h, uint32_t token) {

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/json.h"
+#include "brain/semantic.h"
 #include "config/config.h"
 
 #include <stdlib.h>
@@ -81,6 +82,26 @@ static void print_tier(const struct config *c, const struct tier *t) {
     }
 }
 
+/* What the example sentences say about themselves, so that a threshold is not a guess. */
+static void print_semantic(const struct semantic *s) {
+    struct semantic_review v;
+    if (!s) return;
+    semantic_review(s, &v);
+    for (uint32_t i = 0; i < s->route_count; i++)
+        printf("semantic route %.*s: %u examples, threshold %.2f%s\n", STR_ARG(s->route[i].name),
+               s->route[i].count, (double)s->route[i].threshold,
+               s->route[i].stated ? "" : " (suggested by the examples)");
+    printf("    of %u examples, each against the others, %u are nearest to their own route and %u accepted; were "
+           "their route\n    not there, %u would be taken for another\n",
+           v.examples, v.right, v.accepted, v.strangers);
+    for (uint32_t i = 0; i < v.astray_count; i++) {
+        uint32_t own;
+        str text = semantic_example(s, v.astray[i].example, &own);
+        printf("    \"%.*s\" of %.*s is nearer to %.*s\n", STR_ARG(str_take(text, 100)),
+               STR_ARG(s->route[own].name), STR_ARG(s->route[v.astray[i].route].name));
+    }
+}
+
 static void print_text(const struct config *c) {
     if (c->source.n)
         printf("%.*s is good\n", STR_ARG(c->source));
@@ -102,6 +123,7 @@ static void print_text(const struct config *c) {
     }
     for (uint32_t i = 0; i < c->router.tier_count; i++) print_tier(c, &c->router.tier[i]);
     if (c->router.has_baseline) printf("baseline %.*s\n", STR_ARG(c->router.target[c->router.baseline].name));
+    print_semantic(c->router.semantic);
     for (uint32_t i = 0; i < c->warning_count; i++) fprintf(stderr, "warning: %.*s\n", STR_ARG(c->warning[i]));
     if (c->simulated)
         fputs("warning: no provider's key is in the environment: simulated answers stand in\n", stderr);

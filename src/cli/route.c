@@ -2,6 +2,7 @@
  *
  * A JSON object with messages, input, or prompt is read as an OpenAI-dialect request, as the gateway would;
  * anything else is the text of one user turn to the model `auto`. */
+#include "brain/semantic.h"
 #include "chat/openai.h"
 #include "chat/tokens.h"
 #include "cli/cli.h"
@@ -162,6 +163,19 @@ static void print_rules(jval root) {
     }
 }
 
+static void print_semantic(const struct semantic *s, const struct facts *f) {
+    int at = semantic_known(s, f) ? semantic_find(s, f->semantic) : -1;
+    if (!s) return;
+    if (at < 0)
+        puts("semantic  like no example");
+    else if (semantic_accepted(s, f) >= 0)
+        printf("semantic  " STR_FMT " (%.2f, at least %.2f)\n", STR_ARG(f->semantic), (double)f->semantic_score,
+               (double)s->route[at].threshold);
+    else
+        printf("semantic  none (nearest: " STR_FMT ", %.2f, would need %.2f)\n", STR_ARG(f->semantic),
+               (double)f->semantic_score, (double)s->route[at].threshold);
+}
+
 static void print_plain(const struct config *c, const struct facts *f, const struct target *named,
                         const struct plan *p, str json) {
     const struct router *r = &c->router;
@@ -169,6 +183,7 @@ static void print_plain(const struct config *c, const struct facts *f, const str
     int64_t output = decide_output_tokens(f);
     printf("task      %s (%s, confidence %.2f)\n", task_name((enum task)f->task),
            task_source_name((enum task_source)f->task_source), (double)f->task_confidence);
+    print_semantic(r->semantic, f);
     printf("stakes    %s\n", stakes_name((enum stakes)f->stakes));
     printf("input     %u tokens, %u characters%s%s%s\n", f->input_tokens, f->input_length,
            f->tools ? ", tools" : "", f->vision ? ", images" : "", f->schema ? ", structured output" : "");

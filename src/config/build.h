@@ -9,8 +9,8 @@
 
 /* What the top level says: nodes still to be read, in the order of the builder, not of the file. */
 struct top {
-    const ynode *listen, *keys, *admin_key, *providers, *models, *tiers, *policy, *labels, *baseline, *ledger,
-        *spool;
+    const ynode *listen, *keys, *admin_key, *providers, *models, *tiers, *policy, *labels, *semantic, *baseline,
+        *ledger, *spool;
     const ynode *prices, *timeout, *limits, *keep, *ca_file, *include;
     unsigned mode, reroute, stream_usage, on_full, on_disconnect, log_level, translation;
     uint64_t workers;
@@ -39,6 +39,7 @@ enum section {
     SECTION_LIMITS,
     SECTION_KEEP,
     SECTION_GPU,
+    SECTION_SEMANTIC,
     SECTION_COUNT
 };
 /* Reads every key of `map` by the table into `values`, the section's struct, whose defaults are set already. */
@@ -58,8 +59,9 @@ bool cloud_credential(struct build *b, struct provider *p, const ynode *map, con
 str cloud_fill(const struct provider *p, str text, arena *a);
 /* Parts of a URL as parse_url has them: whether TLS, host, port, path. NULL when good. providers.c */
 const char *provider_url(struct provider *p, str url, arena *a);
-bool build_models(struct build *b); /* models.c: names and their targets */
-bool build_tiers(struct build *b);  /* models.c: tiers, default tiers, baseline */
+bool build_models(struct build *b);   /* models.c: names and their targets */
+bool build_semantic(struct build *b); /* semantic.c: before the policy, which names its routes */
+bool build_tiers(struct build *b);    /* models.c: tiers, default tiers, baseline */
 /* "free", {gpu_hour, tokens_per_hour} or {class: dollars}; prices.c */
 bool build_price(struct build *b, const ynode *n, const struct price **out);
 /* Id of the target of a configured name, provider/model, or bare name; -1 when it means none. models.c */

@@ -8,6 +8,7 @@
 #include "config/sections.h"
 
 #include "base/log.h"
+#include "brain/semantic.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -208,7 +209,7 @@ static bool build_root(struct build *b, ynode *root) {
     b->top.policy = unless_null(b->top.policy);
     b->top.labels = unless_null(b->top.labels);
     return build_plain(b) && build_ledger(b) && build_listen(b) && build_keys(b) && build_access_rule(b) &&
-           build_price_list(b) && build_providers(b) && build_models(b) && build_tiers(b);
+           build_price_list(b) && build_providers(b) && build_models(b) && build_semantic(b) && build_tiers(b);
 }
 
 /* ---- version ---- */
@@ -263,6 +264,8 @@ static void set_version(struct build *b) {
     }
     add_node(&o, b->top.policy);
     add_node(&o, b->top.labels);
+    add_node(&o, b->top.semantic);
+    if (r->semantic) buf_printf(&o, "semantic %016llx\n", (unsigned long long)r->semantic->version);
     uint8_t hash[32];
     SHA256((const unsigned char *)o.p, o.n, hash);
     c->version =

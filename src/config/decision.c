@@ -1,6 +1,8 @@
 /* decision: a plan as people and scripts read it, with the names that the ledger uses. */
 #include "config/config.h"
 
+#include "brain/semantic.h"
+
 #include <stdio.h>
 
 static void text_or_null(jw *w, const char *key, str s) {
@@ -51,6 +53,22 @@ static void write_what(jw *w, const struct facts *f) {
     text_or_null(w, "stakes", str_from(stakes_name((enum stakes)f->stakes)));
 }
 
+/* The route that the text is accepted by, and the nearest one with what it would take; null without routes. */
+static void write_semantic(jw *w, const struct semantic *s, const struct facts *f) {
+    jw_key(w, "semantic");
+    if (!semantic_known(s, f)) {
+        jw_null(w);
+        return;
+    }
+    int at = semantic_find(s, f->semantic), accepted = semantic_accepted(s, f);
+    jw_object(w);
+    text_or_null(w, "route", accepted >= 0 ? s->route[accepted].name : STR_NONE);
+    text_or_null(w, "nearest", f->semantic);
+    share_or_null(w, "score", (double)f->semantic_score);
+    share_or_null(w, "threshold", at >= 0 ? (double)s->route[at].threshold : -1);
+    jw_object_end(w);
+}
+
 static void write_candidate(jw *w, const struct target *t, int64_t cost, double score) {
     jw_object(w);
     text_or_null(w, "provider", t->provider);
@@ -85,6 +103,7 @@ void config_write_decision(const struct config *c, const struct facts *f, const 
     jw_init(&w, out);
     jw_object(&w);
     write_what(&w, f);
+    write_semantic(&w, r->semantic, f);
     text_or_null(&w, "rule", p->rule);
     text_or_null(&w, "tier", p->tier);
     text_or_null(&w, "provider", first ? first->provider : STR_NONE);

@@ -73,6 +73,8 @@ static const struct option top_options[] = {
      "Which call goes to which tier or model: the first rule that matches.", NULL, 0, 0},
     {"labels", T_NODE, AT(top, labels), "list of {when, set}", "none",
      "Says the task or the stakes of calls without a change of code; a request's own hint wins.", NULL, 0, 0},
+    {"semantic", T_NODE, AT(top, semantic), "map (below)", "none",
+     "Routes by example sentences, for rules and labels that ask `semantic: NAME`.", NULL, 0, 0},
     {"baseline", T_NODE, AT(top, baseline), "tier or model", "frontier, else the last tier",
      "Where a call would have gone without routing, when the client named no model: savings are against it.", NULL,
      0, 0},
@@ -259,6 +261,18 @@ static const struct option gpu_options[] = {
      "Tokens, in and out, that it serves in an hour.", NULL, 1, INT64_MAX},
     END};
 
+static const struct option semantic_options[] = {
+    {"routes", T_NODE, AT(semantic_in, routes), "map: name to sentences, or to {examples, threshold}", "",
+     "Sentences as users say them, ten or so for each name; what a prompt is nearest to is its route.", NULL, 0,
+     0},
+    {"threshold", T_NODE, AT(semantic_in, threshold), "0 to 1", "suggested by the examples",
+     "How near a prompt must be. `dray check` says what the examples suggest, and what comes of it.", NULL, 0, 0},
+    {"table", T_NODE, AT(semantic_in, table), "`built-in`, `none`, a file, or a directory", "built-in",
+     "The static embedding: dray's own (English), none (words only), a table of script/distill, or a model2vec "
+     "directory with `model.safetensors` and `tokenizer.json`.",
+     NULL, 0, 0},
+    END};
+
 static const struct {
     const char *title, *what; /* of messages; of the manual */
     const struct option *rows;
@@ -272,6 +286,7 @@ static const struct {
     [SECTION_TIMEOUT] = {"Timeouts", NULL, timeout_options},
     [SECTION_LIMITS] = {"Limits", NULL, limit_options},
     [SECTION_KEEP] = {"Keep", NULL, keep_options},
+    [SECTION_SEMANTIC] = {"Semantic", NULL, semantic_options},
     [SECTION_GPU] = {"A price by the machine's hour", NULL, gpu_options},
 };
 
@@ -464,8 +479,8 @@ void config_document(buf *out) {
             first = false;
         }
     buf_strz(out, ", a PostgreSQL `ledger`, `balance: latency`, `least-busy` and `rate-headroom`, and the "
-                  "conditions `difficulty`, "
-                  "`task_confidence` and `semantic` of rules.\n");
+                  "conditions `difficulty` and "
+                  "`task_confidence` of rules.\n");
 }
 
 static void limit_value(const struct option *o, const void *at, buf *out) {

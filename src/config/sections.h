@@ -38,6 +38,10 @@ struct keep_in {
     uint64_t calls, bodies;
 };
 
+struct semantic_in {
+    const ynode *routes, *table, *threshold;
+};
+
 struct gpu_in {
     const ynode *gpu_hour;
     uint64_t tokens_per_hour;

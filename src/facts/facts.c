@@ -39,6 +39,9 @@ enum field_type { F_TASK, F_SOURCE, F_STAKES, F_BOOL, F_U8, F_U16, F_U32, F_U64,
     X("gc", "guess_confidence", F_SHARE, guess_confidence)                                                        \
     X("mc", "max_cost_nano", F_U64, max_cost)                                                                     \
     X("ti", "tier_hint", F_STR, tier_hint)                                                                        \
+    X("sm", "semantic", F_STR, semantic)                                                                          \
+    X("sq", "semantic_score", F_SHARE, semantic_score)                                                            \
+    X("sv", "semantic_version", F_HASH, semantic_version)                                                         \
     X("m", "model", F_STR, model)                                                                                 \
     X("k", "key", F_STR, key)                                                                                     \
     X("te", "team", F_STR, team)                                                                                  \
@@ -103,7 +106,7 @@ bool stakes_parse(str s, enum stakes *out) {
 }
 
 void facts_init(struct facts *f) {
-    *f = (struct facts){.version = FACTS_VERSION, .stakes = STAKES_NORMAL, .difficulty = -1};
+    *f = (struct facts){.version = FACTS_VERSION, .stakes = STAKES_NORMAL, .difficulty = -1, .semantic_score = -1};
 }
 
 float facts_share(double x) {

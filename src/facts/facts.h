@@ -77,7 +77,12 @@ struct facts {
     uint64_t max_cost;      /* what the call may cost at most, nano-dollars; 0: not said */
     uint64_t system_hash;   /* fingerprint of the system prompt, 0 without one */
     uint64_t template_hash; /* fingerprint of the prompt's shape, 0 when not computed */
-    str model;              /* as the client asked */
+    /* The nearest semantic route: its name, empty when the text is like no example; how near, 0..1 in steps of
+     * 1/10000, < 0 when there were no routes; which examples these are, 0 when there were none. */
+    str semantic;
+    float semantic_score;
+    uint64_t semantic_version;
+    str model; /* as the client asked */
     str key, team, user, session;
     str tier_hint; /* x-dray-tier */
     uint16_t tag_count, named_count;

@@ -136,6 +136,11 @@ static void decision(const struct ledger_call *c, buf *o) {
             n = snprintf(line, sizeof line, "%.4f", (double)f->difficulty);
             row(o, "difficulty", str_make(line, (size_t)n));
         }
+        if (f->semantic.n) {
+            n = snprintf(line, sizeof line, "nearest " STR_FMT ", score %.2f", STR_ARG(str_take(f->semantic, 80)),
+                         (double)f->semantic_score);
+            row(o, "semantic", str_make(line, (size_t)n));
+        }
         n = snprintf(line, sizeof line, "%u tokens, %u characters, %u turns%s%s%s%s", f->input_tokens,
                      f->input_length, f->turns, f->tools ? ", tools" : "", f->schema ? ", schema" : "",
                      f->vision ? ", images" : "", r->stream ? ", streamed" : "");
