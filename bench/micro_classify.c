@@ -48,7 +48,8 @@ int main(void) {
     arena a;
     err e;
     arena_init(&a, 1 << 16, 1 << 26);
-    if (!router_compile(&r, NULL, NULL, &a, &e)) return fprintf(stderr, "%s\n", e.msg), 1;
+    if (!router_compile(&r, NULL, NULL, &a, &e) || !router_model(&r, STR_NONE, &a, &e))
+        return fprintf(stderr, "%s\n", e.msg), 1;
     measure(&r, "450 bytes", 450);
     measure(&r, "2 kB", 1900);
     measure(&r, "4 kB", 4000);

@@ -56,6 +56,9 @@ static bool number_holds(const struct cond *c, double x) {
     return false;
 }
 
+/* The number that was meant: "<= 0.3" holds for 0.3, whatever a float makes of it. */
+static double share(float x) { return (double)(int)((double)x * 10000 + 0.5) / 10000; }
+
 static bool tag_holds(const struct cond *c, const struct facts *f) {
     for (unsigned i = 0; i < f->tag_count; i++)
         if (text_holds(c, f->tag[i])) return true;
@@ -110,6 +113,8 @@ enum truth cond_holds(const struct router *r, const struct cond *all, const stru
     case KEY_INPUT_LENGTH: return number_holds(c, f->input_length);
     case KEY_OUTPUT_TOKENS: return f->output_tokens && number_holds(c, f->output_tokens);
     case KEY_HOUR: return number_holds(c, f->hour);
+    case KEY_DIFFICULTY: return f->difficulty >= 0 && number_holds(c, share(f->difficulty));
+    case KEY_TASK_CONFIDENCE: return number_holds(c, share(f->task_confidence));
     case KEY_MODEL: return f->model.n && text_holds(c, f->model);
     case KEY_KEY: return f->key.n && text_holds(c, f->key);
     case KEY_TEAM: return f->team.n && text_holds(c, f->team);

@@ -53,6 +53,13 @@ static void got_semantic(const struct router *r, const struct facts *f, jw *w) {
     jw_string(w, str_make(text, (size_t)n));
 }
 
+static void got_share(float x, jw *w) {
+    if (x < 0)
+        jw_null(w);
+    else
+        jw_f64(w, (double)(int)((double)x * 10000 + 0.5) / 10000);
+}
+
 /* What the call had where the condition looks. */
 static void got(const struct router *r, const struct cond *c, const struct facts *f, jw *w) {
     switch ((enum policy_key)c->key) {
@@ -67,6 +74,8 @@ static void got(const struct router *r, const struct cond *c, const struct facts
             jw_null(w);
         break;
     case KEY_HOUR: jw_u64(w, f->hour); break;
+    case KEY_DIFFICULTY: got_share(f->difficulty, w); break;
+    case KEY_TASK_CONFIDENCE: got_share(f->task_confidence, w); break;
     case KEY_MODEL: got_text(f->model, w); break;
     case KEY_KEY: got_text(f->key, w); break;
     case KEY_TEAM: got_text(f->team, w); break;

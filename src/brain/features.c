@@ -119,13 +119,14 @@ static inline void feature(struct features *f, struct seen *seen, uint32_t h) {
     f->code[f->n++] = h;
 }
 
-static void base_features(struct features *f, struct seen *seen, const struct token *tok, unsigned n,
-                          unsigned cut) {
-    for (unsigned i = 0; i < n; i++) {
-        feature(f, seen, tok[i].hash ^ SEED_WORD);
-        if (i + 1 < n && i + 1 != cut && (i < FEATURES_PAIR_TOKENS || i >= cut))
+static void words(struct features *f, struct seen *seen, const struct token *tok, unsigned n) {
+    for (unsigned i = 0; i < n; i++) feature(f, seen, tok[i].hash ^ SEED_WORD);
+}
+
+static void pairs(struct features *f, struct seen *seen, const struct token *tok, unsigned n, unsigned cut) {
+    for (unsigned i = 0; i + 1 < n; i++)
+        if (i + 1 != cut && (i < FEATURES_PAIR_TOKENS || i >= cut))
             feature(f, seen, text_chain(tok[i].hash ^ SEED_PAIR, tok[i + 1].hash));
-    }
 }
 
 static void zone_features(struct features *f, struct seen *seen, const struct token *tok, unsigned n) {
@@ -158,8 +159,11 @@ static void topic_numbers(const struct brain *b, const struct text *t, float *ou
 void features_make(const struct brain *b, const struct text *t, const struct cues *c, struct features *out) {
     struct seen seen = {{0}};
     out->n = 0;
-    base_features(out, &seen, t->system, t->system_n, t->system_n);
-    base_features(out, &seen, t->tok, t->n, t->cut);
+    words(out, &seen, t->system, t->system_n);
+    words(out, &seen, t->tok, t->n);
+    out->words = out->n;
+    pairs(out, &seen, t->system, t->system_n, t->system_n);
+    pairs(out, &seen, t->tok, t->n, t->cut);
     out->base = out->n;
     if (out->n > FEATURES_MAX - 160) out->n = out->base = FEATURES_MAX - 160; /* room for the marks of place */
     zone_features(out, &seen, t->system, t->system_n);

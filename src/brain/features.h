@@ -10,7 +10,9 @@
 #include "brain/classify.h"
 
 enum {
-    FEATURES_BITS = 17, /* buckets of the shipped model: 2^17 */
+    FEATURES_READ_HEAD = 608, /* bytes of the last user turn that are read: its begin */
+    FEATURES_READ_TAIL = 192, /* and its end */
+    FEATURES_BITS = 17,       /* buckets of the shipped model: 2^17 */
     FEATURES_MAX = 1024,
     FEATURES_SHAPES = 40,                          /* handcrafted numbers */
     FEATURES_HAND = FEATURES_SHAPES + TOPIC_COUNT, /* and topics */
@@ -22,12 +24,14 @@ enum {
 };
 
 struct features {
-    uint32_t n, base;            /* all; of them base ones, which come first */
+    uint32_t n, base, words;     /* all; of them base ones, which come first; of those, single words */
     uint32_t code[FEATURES_MAX]; /* hash; bit 31 is the sign, the low bits the bucket */
     float dense[FEATURES_DENSE];
 };
 
 void features_make(const struct brain *b, const struct text *t, const struct cues *c, struct features *out);
+/* What a row of the model's table keeps of the word that owns it; 0 is never kept. */
+static inline int8_t features_mark(uint32_t code) { return (int8_t)(code >> 24 & 0x7f); }
 /* Name of a handcrafted number, for explanations. */
 const char *features_hand_name(unsigned i);
 

@@ -5,32 +5,45 @@
 
 #include <math.h>
 
-enum { BLOCK = 256, AHEAD = 12, CRC_FROM = 16 }; /* 256 * 127 fits in 16 bits */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { BLOCK = 256, AHEAD = 12, CRC_FROM = 16, LANES = 16 }; /* 256 * 127 fits in 16 bits */
+
+/* Shares of known words at which a text is taken to be none, or all, of the model's kind. */
+static const double KNOWN_NONE = 0.3, KNOWN_ALL = 0.7;
 
 static bool shape_good(const struct model_head *h) {
     return h->bits >= 4 && h->bits <= MODEL_BITS_MAX && h->columns >= 1 && h->columns <= MODEL_COLUMNS_MAX &&
-           h->stride >= h->columns && h->stride <= MODEL_STRIDE_MAX && h->stride % 16 == 0 &&
+           h->stride > h->columns && h->stride <= MODEL_STRIDE_MAX && h->stride % LANES == 0 &&
            h->dense == FEATURES_DENSE && (h->tasks == 0 || h->tasks == CLASSIFY_TASKS) && h->tasks <= h->columns &&
            h->light < h->columns && h->frontier < h->columns;
 }
 
-static bool numbers_good(const struct model *m) {
-    for (unsigned i = 0; i < m->head->columns; i++) {
-        const struct model_column *c = &m->column[i];
-        if (!isfinite(c->scale) || !isfinite(c->bias) || c->name[MODEL_NAME_MAX - 1]) return false;
-        for (unsigned j = 0; j < FEATURES_DENSE; j++)
-            if (!isfinite(c->dense[j])) return false;
-    }
-    for (unsigned i = 0; i < MODEL_KNOTS; i++) {
-        const struct model_head *h = m->head;
-        if (!isfinite(h->knot_gain[i]) || !isfinite(h->knot_difficulty[i]) || !isfinite(h->knot_loss[i]))
-            return false;
-        if (i && h->knot_gain[i] < h->knot_gain[i - 1]) return false;
-    }
-    return isfinite(m->head->task_temperature) && isfinite(m->head->dense_scale);
+static bool all_finite(const float *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i])) return false;
+    return true;
 }
 
-bool model_open(str block, struct model *out, err *e) {
+static bool numbers_good(const struct routing_model *m) {
+    const struct model_head *h = m->head;
+    for (unsigned i = 0; i < h->columns; i++) {
+        const struct model_column *c = &m->column[i];
+        if (!isfinite(c->scale) || !isfinite(c->bias) || c->name[MODEL_NAME_MAX - 1]) return false;
+    }
+    for (unsigned i = 1; i < MODEL_KNOTS; i++)
+        if (h->knot_gain[i] < h->knot_gain[i - 1]) return false;
+    return all_finite(h->knot_gain, MODEL_KNOTS) && all_finite(h->knot_difficulty, MODEL_KNOTS) &&
+           all_finite(h->knot_loss, MODEL_KNOTS) && all_finite(h->cut, MODEL_CUTS) &&
+           all_finite(h->task_trust, CLASSIFY_TASKS + 1) && all_finite(h->task_difficulty, CLASSIFY_TASKS + 1) &&
+           all_finite(m->mean, FEATURES_DENSE) && all_finite(m->inv, FEATURES_DENSE) &&
+           all_finite(m->dense, (size_t)FEATURES_DENSE * h->stride) && isfinite(h->task_temperature) &&
+           isfinite(h->dense_scale);
+}
+
+bool model_open(str block, struct routing_model *out, err *e) {
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
     return fail(e, "routing models can be read on little-endian machines only");
 #endif
@@ -44,18 +57,24 @@ bool model_open(str block, struct model *out, err *e) {
     if (crc32c(0, block.p + CRC_FROM, block.n - CRC_FROM) != h->crc)
         return fail(e, "damaged: the checksum is wrong");
     if (!shape_good(h)) return fail(e, "malformed head");
-    size_t at = sizeof *h, dense = (size_t)h->dense * sizeof(float),
-           columns = h->columns * sizeof(struct model_column);
-    size_t table = (size_t)h->stride << h->bits;
-    if (block.n != at + 2 * dense + columns + table + h->card_size) return fail(e, "malformed: parts don't fit");
+    size_t at = sizeof *h, scale = FEATURES_DENSE * sizeof(float),
+           columns = h->columns * sizeof(struct model_column),
+           dense = (size_t)FEATURES_DENSE * h->stride * sizeof(float), table = (size_t)h->stride << h->bits;
+    if (block.n != at + 2 * scale + columns + dense + table + h->card_size)
+        return fail(e, "malformed: parts don't fit");
     out->head = h;
     out->mean = (const void *)(block.p + at);
-    out->inv = (const void *)(block.p + at + dense);
-    out->column = (const void *)(block.p + at + 2 * dense);
-    out->table = (const void *)(block.p + at + 2 * dense + columns);
-    out->card = str_make(block.p + at + 2 * dense + columns + table, h->card_size);
+    out->inv = (const void *)(block.p + (at += scale));
+    out->column = (const void *)(block.p + (at += scale));
+    out->dense = (const void *)(block.p + (at += columns));
+    out->table = (const void *)(block.p + (at += dense));
+    out->card = str_make(block.p + at + table, h->card_size);
     return numbers_good(out) || fail(e, "malformed: a weight is not a number");
 }
+
+extern const char dray_model_begin[], dray_model_end[]; /* data/brain/embed */
+
+str model_shipped(void) { return str_make(dray_model_begin, (size_t)(dray_model_end - dray_model_begin)); }
 
 double model_exp(double x) {
     /* 2^k * p(r), |r| <= ln 2 / 2: exponent bits and a polynomial */
@@ -74,42 +93,78 @@ double model_sigmoid(double x) {
     return x < 0 ? e / (1 + e) : 1 / (1 + e);
 }
 
-/* Adds the rows of some features into 16-bit sums: a block is short enough not to overflow. */
+/* Adds sixteen columns of the rows of some features into 16-bit sums: a block is short enough not to overflow. */
+#ifdef __SSE2__
 static void sum_block(const int8_t *table, unsigned stride, uint32_t mask, const uint32_t *code, unsigned n,
-                      int16_t *acc) {
+                      int32_t *sum) {
+    __m128i lo = _mm_setzero_si128(), hi = lo, zero = lo;
     for (unsigned k = 0; k < n; k++) {
         if (k + AHEAD < n)
-            for (unsigned b = 0; b < stride; b += 64)
-                __builtin_prefetch(table + (size_t)(code[k + AHEAD] & mask) * stride + b);
+            _mm_prefetch((const char *)(table + (size_t)(code[k + AHEAD] & mask) * stride), _MM_HINT_T0);
+        __m128i row = _mm_loadu_si128((const void *)(table + (size_t)(code[k] & mask) * stride));
+        __m128i sign = _mm_set1_epi8((char)((int32_t)code[k] >> 31)); /* 0 or -1 */
+        row = _mm_sub_epi8(_mm_xor_si128(row, sign), sign);
+        __m128i below = _mm_cmpgt_epi8(zero, row);
+        lo = _mm_add_epi16(lo, _mm_unpacklo_epi8(row, below));
+        hi = _mm_add_epi16(hi, _mm_unpackhi_epi8(row, below));
+    }
+    int16_t acc[LANES];
+    _mm_storeu_si128((void *)acc, lo);
+    _mm_storeu_si128((void *)(acc + LANES / 2), hi);
+    for (unsigned j = 0; j < LANES; j++) sum[j] += acc[j];
+}
+#else
+static void sum_block(const int8_t *table, unsigned stride, uint32_t mask, const uint32_t *code, unsigned n,
+                      int32_t *sum) {
+    for (unsigned k = 0; k < n; k++) {
         const int8_t *row = table + (size_t)(code[k] & mask) * stride;
-        int16_t sign = (int16_t) - (int16_t)(code[k] >> 31); /* 0 or -1 */
-        for (unsigned j = 0; j < stride; j++) acc[j] = (int16_t)(acc[j] + ((row[j] ^ sign) - sign));
+        int sign = -(int)(code[k] >> 31);
+        for (unsigned j = 0; j < LANES; j++) sum[j] += (row[j] ^ sign) - sign;
     }
 }
+#endif
 
-void model_logits(const struct model *m, const struct features *f, float out[MODEL_COLUMNS_MAX]) {
+static float known_share(const struct routing_model *m, const struct features *f) {
     const struct model_head *h = m->head;
-    int32_t sum[MODEL_STRIDE_MAX] = {0};
-    for (uint32_t at = 0; at < f->n; at += BLOCK) {
-        int16_t acc[MODEL_STRIDE_MAX] = {0};
-        sum_block(m->table, h->stride, (1u << h->bits) - 1, f->code + at, f->n - at < BLOCK ? f->n - at : BLOCK,
-                  acc);
-        for (unsigned j = 0; j < h->columns; j++) sum[j] += acc[j];
-    }
-    float dense[FEATURES_DENSE], unit = f->n ? 1 / sqrtf((float)f->n) : 0;
+    uint32_t mask = (1u << h->bits) - 1, known = 0;
+    for (uint32_t k = 0; k < f->words; k++)
+        known += m->table[(size_t)(f->code[k] & mask) * h->stride + h->stride - 1] == features_mark(f->code[k]);
+    return f->words ? (float)known / (float)f->words : 0;
+}
+
+/* Column by column in one fixed order: the same on every machine, and four at a time where there are lanes. */
+static void add_dense(const struct routing_model *m, const struct features *f, float *out) {
+    const struct model_head *h = m->head;
     for (unsigned j = 0; j < FEATURES_DENSE; j++) {
         float z = (f->dense[j] - m->mean[j]) * m->inv[j];
-        dense[j] = (z > 4 ? 4 : z < -4 ? -4 : z) * h->dense_scale;
-    }
-    for (unsigned c = 0; c < h->columns; c++) {
-        const struct model_column *col = &m->column[c];
-        float s = 0;
-        for (unsigned j = 0; j < FEATURES_DENSE; j++) s += dense[j] * col->dense[j];
-        out[c] = col->bias + s + col->scale * unit * (float)sum[c];
+        z = (z > 4 ? 4 : z < -4 ? -4 : z) * h->dense_scale;
+        const float *w = m->dense + (size_t)j * h->stride;
+        for (unsigned c = 0; c < h->stride; c += 4) {
+            out[c] += z * w[c];
+            out[c + 1] += z * w[c + 1];
+            out[c + 2] += z * w[c + 2];
+            out[c + 3] += z * w[c + 3];
+        }
     }
 }
 
-void model_tasks(const struct model *m, const float *logit, float out[CLASSIFY_TASKS]) {
+void model_logits(const struct routing_model *m, const struct features *f, struct model_scores *out) {
+    const struct model_head *h = m->head;
+    int32_t sum[MODEL_STRIDE_MAX];
+    float unit = f->n ? 1 / sqrtf((float)f->n) : 0;
+    memset(sum, 0, h->stride * sizeof *sum);
+    memset(out->logit, 0, h->stride * sizeof *out->logit);
+    for (uint32_t at = 0; at < f->n; at += BLOCK)
+        for (unsigned c = 0; c < h->columns; c += LANES)
+            sum_block(m->table + c, h->stride, (1u << h->bits) - 1, f->code + at,
+                      f->n - at < BLOCK ? f->n - at : BLOCK, sum + c);
+    add_dense(m, f, out->logit);
+    for (unsigned c = 0; c < h->columns; c++)
+        out->logit[c] += m->column[c].bias + m->column[c].scale * unit * (float)sum[c];
+    out->known = known_share(m, f);
+}
+
+void model_tasks(const struct routing_model *m, const float *logit, float out[CLASSIFY_TASKS]) {
     double sum = 0, p[CLASSIFY_TASKS], top = (double)logit[0];
     for (unsigned k = 1; k < CLASSIFY_TASKS; k++) top = (double)logit[k] > top ? (double)logit[k] : top;
     for (unsigned k = 0; k < CLASSIFY_TASKS; k++)
@@ -117,11 +172,11 @@ void model_tasks(const struct model *m, const float *logit, float out[CLASSIFY_T
     for (unsigned k = 0; k < CLASSIFY_TASKS; k++) out[k] = (float)(p[k] / sum);
 }
 
-double model_gain(const struct model *m, const float *logit) {
+double model_gain(const struct routing_model *m, const float *logit) {
     return model_sigmoid((double)logit[m->head->frontier]) - model_sigmoid((double)logit[m->head->light]);
 }
 
-double model_difficulty(const struct model *m, double gain, double *loss) {
+double model_difficulty(const struct routing_model *m, double gain, double *loss) {
     const struct model_head *h = m->head;
     if (h->light == h->frontier) return -1;
     unsigned k = 0;
@@ -134,7 +189,20 @@ double model_difficulty(const struct model *m, double gain, double *loss) {
            part * ((double)h->knot_difficulty[k + 1] - (double)h->knot_difficulty[k]);
 }
 
-int model_column_find(const struct model *m, str name) {
+double model_difficulty_of(const struct routing_model *m, const struct model_scores *s, const float *task) {
+    const struct model_head *h = m->head;
+    double said = model_difficulty(m, model_gain(m, s->logit), NULL), sum = 0;
+    if (said < 0) return -1;
+    double trust = ((double)s->known - KNOWN_NONE) / (KNOWN_ALL - KNOWN_NONE);
+    trust = trust < 0 ? 0 : trust > 1 ? 1 : trust;
+    for (unsigned k = 0; k < CLASSIFY_TASKS; k++) {
+        double own = trust * (double)h->task_trust[k + 1];
+        sum += (double)task[k] * (own * said + (1 - own) * (double)h->task_difficulty[k + 1]);
+    }
+    return sum;
+}
+
+int model_column_find(const struct routing_model *m, str name) {
     for (unsigned i = m->head->tasks; i < m->head->columns; i++)
         if (str_eqz(name, m->column[i].name)) return (int)i;
     return -1;

@@ -2,9 +2,10 @@
  * nothing; a corrupt or foreign block is refused with a reason.
  *
  * Little endian: struct model_head; then per dense number its mean and inverse deviation (float); per column a
- * struct model_column; then the table, `1 << bits` rows of `stride` int8, one per column and some padding; then
- * `card_size` bytes of JSON about where the model comes from. The checksum covers all behind the first 16 bytes.
- */
+ * struct model_column; then the dense weights, FEATURES_DENSE rows of `stride` floats; then the table,
+ * `1 << bits` rows of `stride` int8, one per column, some padding, and last the mark of the word that owns the
+ * row (features.h), so that known words are told from unknown ones at no further cost; then `card_size` bytes of
+ * JSON about where the model comes from. The checksum covers all behind the first 16 bytes. */
 #ifndef DRAY_BRAIN_MODEL_H
 #define DRAY_BRAIN_MODEL_H
 
@@ -14,14 +15,17 @@
 #define MODEL_MAGIC "DRAYBRN"
 
 enum {
-    MODEL_VERSION = 1,
+    MODEL_VERSION = 2,
     MODEL_BITS_MAX = 20,
     MODEL_COLUMNS_MAX = 112,
-    MODEL_STRIDE_MAX = 112,
+    MODEL_STRIDE_MAX = 128,
     MODEL_NAME_MAX = 64,
     MODEL_KNOTS = 17, /* of the curve from gain to difficulty */
+    MODEL_CUTS = 3,   /* qualities that a cut is kept for: 95, 98, 99 % */
     MODEL_SIZE_MAX = 256 << 20,
 };
+
+enum { MODEL_FEATURE_VERSION = 2 }; /* raise with every change of features, lexicon or topics */
 
 /* Where a head's meaning is fixed: the features must be the ones it was trained on. */
 struct model_head {
@@ -34,6 +38,12 @@ struct model_head {
     uint16_t reserved;
     uint32_t card_size, feature_version;
     float knot_gain[MODEL_KNOTS], knot_difficulty[MODEL_KNOTS], knot_loss[MODEL_KNOTS]; /* ascending */
+    /* Of each task (0: unknown): how far the quality heads are to be trusted on it, 0..1, and the difficulty that
+     * is taken where they are not. */
+    float task_trust[CLASSIFY_TASKS + 1], task_difficulty[CLASSIFY_TASKS + 1];
+    /* Gains from which calls go to the frontier, so that 95, 98, 99 % of its quality are kept; fixed on rows that
+     * the heads had not seen. */
+    float cut[MODEL_CUTS];
     float task_temperature;
     float dense_scale;
 };
@@ -43,32 +53,40 @@ struct model_column {
     float scale, bias;         /* logit = bias + scale / sqrt(n) * sum of the rows + dense part */
     float mean;                /* mean quality where it was learnt */
     uint32_t rows;             /* labels it was learnt from */
-    float dense[FEATURES_DENSE];
 };
 
-enum { MODEL_FEATURE_VERSION = 1 }; /* raise with every change of features, lexicon or topics */
-
-struct model {
+struct routing_model {
     const struct model_head *head;
-    const float *mean, *inv;
+    const float *mean, *inv, *dense;
     const struct model_column *column;
     const int8_t *table;
     str card;
 };
 
-/* Views a block (8-byte aligned). */
-bool model_open(str block, struct model *out, err *e);
+/* What the columns say of one prompt. */
+struct model_scores {
+    float logit[MODEL_STRIDE_MAX];
+    float known; /* share of its words that the model has seen */
+};
+
+/* Views a block (16-byte aligned). */
+bool model_open(str block, struct routing_model *out, err *e);
+/* The model that dray ships with, compiled in. */
+str model_shipped(void);
 /* Logits of all columns. */
-void model_logits(const struct model *m, const struct features *f, float out[MODEL_COLUMNS_MAX]);
+void model_logits(const struct routing_model *m, const struct features *f, struct model_scores *out);
 /* Probabilities of the tasks 1..: out[k - 1]. */
-void model_tasks(const struct model *m, const float *logit, float out[CLASSIFY_TASKS]);
+void model_tasks(const struct routing_model *m, const float *logit, float out[CLASSIFY_TASKS]);
 /* How much better the frontier's answer is expected to be: -1..1. */
-double model_gain(const struct model *m, const float *logit);
-/* Calibrated probability that the light tier's answer is worse; < 0 when the model has no such heads. `loss`
- * (may be NULL): the expected loss of quality. */
-double model_difficulty(const struct model *m, double gain, double *loss);
+double model_gain(const struct routing_model *m, const float *logit);
+/* Calibrated probability that the light tier's answer is worse, where the model knows such prompts; < 0 when it
+ * has no such heads. `loss` (may be NULL): the expected loss of quality. */
+double model_difficulty(const struct routing_model *m, double gain, double *loss);
+/* The same for any prompt: where words or tasks are not the model's, the task's usual difficulty. `task`:
+ * probabilities as of model_tasks. */
+double model_difficulty_of(const struct routing_model *m, const struct model_scores *s, const float *task);
 /* Column of a model by name, -1 when there is none. */
-int model_column_find(const struct model *m, str name);
+int model_column_find(const struct routing_model *m, str name);
 /* 1 / (1 + exp(-x)) and exp(x) by operations that are the same on every machine. */
 double model_sigmoid(double x);
 double model_exp(double x);

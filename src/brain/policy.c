@@ -21,9 +21,6 @@ static const struct {
 #undef X
 };
 
-/* Known to the contract, but only with a learned model. */
-static const char *const later[] = {"difficulty", "task_confidence"};
-
 enum { NUMBER_TEXT_MAX = 32 };
 
 const char *policy_key_name(enum policy_key k) { return keys[k].name; }
@@ -234,8 +231,6 @@ static bool is_named(str key) {
 
 static bool find_key(struct compiler *c, const ynode *n, enum policy_key *out) {
     if (is_named(n->key)) return *out = KEY_NAMED, true;
-    for (unsigned i = 0; i < sizeof later / sizeof *later; i++)
-        if (str_eqz(n->key, later[i])) return yaml_fail_key(c->e, n, "%s is not supported yet", later[i]);
     unsigned best = 3;
     const char *near = NULL;
     for (unsigned k = 0; k < KEY_COUNT; k++) {

@@ -12,6 +12,8 @@
     X(INPUT_LENGTH, "input_length", ASK_NUMBER, 1)                                                                \
     X(OUTPUT_TOKENS, "output_tokens", ASK_NUMBER, 1)                                                              \
     X(HOUR, "hour", ASK_NUMBER, 1)                                                                                \
+    X(DIFFICULTY, "difficulty", ASK_NUMBER, 0)                                                                    \
+    X(TASK_CONFIDENCE, "task_confidence", ASK_NUMBER, 0)                                                          \
     X(MODEL, "model", ASK_TEXT, 1)                                                                                \
     X(KEY, "key", ASK_TEXT, 1)                                                                                    \
     X(TEAM, "team", ASK_TEXT, 1)                                                                                  \

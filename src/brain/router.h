@@ -44,10 +44,11 @@ struct tier {
     uint32_t weight[ROUTER_TIER_TARGETS_MAX];
 };
 
-struct policy;   /* compiled rules; policy.c */
-struct labels;   /* compiled labels; policy.c */
-struct semantic; /* example sets; semantic.h */
-struct brain;    /* tables of the classifier; classify.c */
+struct policy;        /* compiled rules; policy.c */
+struct labels;        /* compiled labels; policy.c */
+struct semantic;      /* example sets; semantic.h */
+struct brain;         /* tables of the classifier; classify.c */
+struct routing_model; /* learned weights; model.h */
 
 struct router {
     uint32_t tier_count, target_count, name_count;
@@ -57,7 +58,8 @@ struct router {
     const struct policy *policy;
     const struct labels *labels;
     const struct brain *brain;
-    const struct semantic *semantic; /* set before router_compile; NULL: no semantic routes */
+    const struct semantic *semantic;   /* set before router_compile; NULL: no semantic routes */
+    const struct routing_model *model; /* NULL: the lexicon decides alone, and there is no difficulty */
     /* Set before router_compile and used by it only, for `use:` names that are neither a tier nor a
      * target's: the id of the target that a configured name or provider/model means, -1 when there is
      * none. May add to `target`. NULL: tiers and targets only. */
@@ -122,9 +124,13 @@ int router_tier(const struct router *r, str name);
 void decide_explain(const struct router *r, const struct facts *f, jw *w);
 
 /* ---- the classifier ---- */
+/* Gives `r` a routing model: a file's bytes, which must outlive it (16-byte aligned), or, where `block.p` is NULL,
+ * the one that dray ships with. False with a reason when it is corrupt or foreign; `r` is unchanged then. */
+bool router_model(struct router *r, str block, arena *a, err *e);
 /* Says what is asked from where the text lies: fills task, task_source, task_confidence (unless a hint,
  * label or endpoint said the task already), difficulty, template_hash and system_hash. TASK_UNKNOWN when it
- * abstains. Bounded work, no allocation, thread-safe. `r` only for the tables that router_compile made. */
+ * abstains. Bounded work, no allocation, thread-safe. `r` only for the tables that router_compile and
+ * router_model made. */
 void classify(const struct router *r, const struct prompt *p, struct facts *f);
 /* The same for a plain text (dray route, logs): one user turn, no system prompt. */
 void classify_text(const struct router *r, str text, struct facts *f);

@@ -1,10 +1,10 @@
 /* dray eval: how good a routing model is on labelled rows it should not have seen. */
 #include "base/err.h"
 #include "base/hash.h"
-#include "brain/model.h"
 #include "cli/cli.h"
 #include "insight/dataset.h"
 #include "insight/metrics.h"
+#include "insight/model_file.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ enum { ROUNDS = 400 };
 
 struct options {
     struct opt_list data;
-    const char *model, *pair;
+    const char *model, *pair, *rows;
     double ratio;
     bool json;
 };
@@ -21,12 +21,15 @@ struct options {
 static int run(int argc, char **argv);
 
 static const struct opt opts[] = {
-    {"model", 'm', OPT_STR, OPT(struct options, model), "FILE", "The model, as dray learn writes it."},
+    {"model", 'm', OPT_STR, OPT(struct options, model), "FILE",
+     "The model, as dray learn writes it; default: the one that dray ships with."},
     {"data", 'd', OPT_LIST, OPT(struct options, data), "FILE",
      "Labelled rows, as dray learn reads them. May be repeated."},
     {"pair", 0, OPT_STR, OPT(struct options, pair), "LIGHT:FRONTIER", "Models to compare; default: weak:strong."},
     {"ratio", 0, OPT_F64, OPT(struct options, ratio), "N",
      "Price of the frontier over the light model, where rows say no cost."},
+    {"rows", 0, OPT_STR, OPT(struct options, rows), "FILE",
+     "Also writes what the model says of each row, JSON Lines: gain, difficulty, task, quality by model."},
     {"json", 0, OPT_FLAG, OPT(struct options, json), NULL, "Prints JSON."},
     {NULL, 0, OPT_FLAG, 0, NULL, NULL},
 };
@@ -61,14 +64,18 @@ struct sample {
 struct result {
     struct routed_metrics m;
     double lo, hi, random, length, oracle, calibration, accuracy, macro_f1;
+    double delivered[MODEL_CUTS],
+        fixed_saved[MODEL_CUTS]; /* with the thresholds fixed when the model was learnt */
 };
 
-static void score_row(const struct model *m, const struct example *x, int light, int frontier, struct sample *s) {
-    struct features f = {.n = x->n, .base = x->base};
-    float logit[MODEL_COLUMNS_MAX];
+static void score_row(const struct routing_model *m, const struct example *x, int light, int frontier,
+                      struct sample *s) {
+    struct features f = {.n = x->n, .base = x->base, .words = x->words};
+    struct model_scores scores;
+    const float *logit = scores.logit;
     memcpy(f.code, x->code, x->n * sizeof *f.code);
     memcpy(f.dense, x->dense, sizeof f.dense);
-    model_logits(m, &f, logit);
+    model_logits(m, &f, &scores);
     if (m->head->tasks && x->task != TASK_UNKNOWN) {
         unsigned best = 0;
         for (unsigned k = 1; k < CLASSIFY_TASKS; k++)
@@ -88,7 +95,7 @@ static void score_row(const struct model *m, const struct example *x, int light,
     s->cluster[s->n++] = x->cluster;
 }
 
-static void sample_set(const struct dataset *d, const struct model *m, unsigned set, str pair[2],
+static void sample_set(const struct dataset *d, const struct routing_model *m, unsigned set, str pair[2],
                        struct sample *s) {
     int a = dataset_model(d, pair[0]), b = dataset_model(d, pair[1]);
     int light = model_column_find(m, pair[0]), frontier = model_column_find(m, pair[1]);
@@ -122,8 +129,27 @@ static double calibration_error(const struct sample *s) {
     return s->n ? sum / s->n : NAN;
 }
 
-static struct result measure(const struct sample *s, double ratio) {
+/* What the thresholds that the model brought keep and save here. */
+static void measure_cuts(const struct sample *s, const struct routing_model *m, double ratio, struct result *r) {
+    for (unsigned k = 0; k < MODEL_CUTS; k++) {
+        double quality = 0, frontier = 0, cost = 0, all = 0;
+        for (uint32_t i = 0; i < s->n; i++) {
+            bool up = s->score[i] >= m->head->cut[k];
+            double dear = s->costs ? (double)s->strong_cost[i] : ratio,
+                   cheap = s->costs ? (double)s->weak_cost[i] : 1;
+            quality += (double)(up ? s->strong[i] : s->weak[i]);
+            frontier += (double)s->strong[i];
+            cost += up ? dear : cheap;
+            all += dear;
+        }
+        r->delivered[k] = frontier > 0 ? quality / frontier : NAN;
+        r->fixed_saved[k] = all > 0 ? 1 - cost / all : NAN;
+    }
+}
+
+static struct result measure(const struct sample *s, const struct routing_model *m, double ratio) {
     struct result r;
+    measure_cuts(s, m, ratio, &r);
     struct routed q = {.n = s->n,
                        .score = s->score,
                        .weak = s->weak,
@@ -155,6 +181,9 @@ static struct result measure(const struct sample *s, double ratio) {
     X("random", r->random)                                                                                        \
     X("length", r->length) X("oracle", r->oracle) X("cpt50", r->m.cpt50) X("cpt80", r->m.cpt80)                   \
         X("saved95", r->m.saved95) X("saved98", r->m.saved98) X("saved99", r->m.saved99)                          \
+            X("promised95_delivered", r->delivered[0]) X("promised98_delivered", r->delivered[1])                     \
+            X("promised99_delivered", r->delivered[2]) X("promised95_saved", r->fixed_saved[0])                       \
+            X("promised98_saved", r->fixed_saved[1]) X("promised99_saved", r->fixed_saved[2])                         \
             X("quality25", r->m.quality25) X("quality50", r->m.quality50) X("light", r->m.weak)                   \
                 X("frontier", r->m.strong) X("calibration_error", r->calibration)
 /* clang-format on */
@@ -182,9 +211,11 @@ static void print_plain(str set, const struct sample *s, const struct result *r)
     if (s->n)
         printf(" n %6u  APGR %.3f [%.3f, %.3f]  random %.3f  length %.3f  oracle %.3f  saved@95/98/99 "
                "%.0f/%.0f/%.0f %%  "
-               "calibration %.3f",
+               "promised 95/98/99: delivered %.1f/%.1f/%.1f %%, saved %.0f/%.0f/%.0f %%  calibration %.3f",
                s->n, r->m.apgr, r->lo, r->hi, r->random, r->length, r->oracle, r->m.saved95 * 100,
-               r->m.saved98 * 100, r->m.saved99 * 100, r->calibration);
+               r->m.saved98 * 100, r->m.saved99 * 100, r->delivered[0] * 100, r->delivered[1] * 100,
+               r->delivered[2] * 100, r->fixed_saved[0] * 100, r->fixed_saved[1] * 100, r->fixed_saved[2] * 100,
+               r->calibration);
     if (s->tasks) printf(" tasks n %6u  accuracy %.3f  macro-F1 %.3f", s->tasks, r->accuracy, r->macro_f1);
     putchar('\n');
 }
@@ -204,7 +235,52 @@ static void sample_free(struct sample *s) {
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
-static void evaluate(const struct options *o, const struct dataset *d, const struct model *m, str pair[2]) {
+static void write_row(const struct example *x, const struct routing_model *m, jw *w) {
+    struct features f = {.n = x->n, .base = x->base, .words = x->words};
+    struct model_scores s;
+    memcpy(f.code, x->code, x->n * sizeof *f.code);
+    memcpy(f.dense, x->dense, sizeof f.dense);
+    model_logits(m, &f, &s);
+    double gain = model_gain(m, s.logit);
+    unsigned best = 0;
+    for (unsigned k = 1; k < m->head->tasks; k++)
+        if (s.logit[k] > s.logit[best]) best = k;
+    jw_object(w);
+    jw_key(w, "gain"), jw_f64(w, gain);
+    jw_key(w, "difficulty"), jw_f64(w, model_difficulty(m, gain, NULL));
+    jw_key(w, "known"), jw_f64(w, (double)s.known);
+    if (m->head->tasks) jw_key(w, "task"), jw_string(w, str_from(task_name((enum task)(best + 1))));
+    jw_key(w, "quality");
+    jw_object(w);
+    for (unsigned c = m->head->tasks; c < m->head->columns; c++) {
+        jw_key_str(w, str_from(m->column[c].name));
+        jw_f64(w, model_sigmoid((double)s.logit[c]));
+    }
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
+/* One line for each row that was read, in order. */
+static bool write_rows(const char *path, const struct dataset *d, const struct routing_model *m) {
+    FILE *f = fopen(path, "wb");
+    buf b;
+    jw w;
+    buf_init(&b, 1 << 20);
+    for (uint32_t i = 0; f && i < d->count; i++) {
+        b.n = 0;
+        jw_init(&w, &b);
+        write_row(&d->row[i], m, &w);
+        buf_strz(&b, "\n");
+        fwrite(b.p, 1, b.n, f);
+    }
+    buf_free(&b);
+    bool good = f && !ferror(f);
+    if (f && fclose(f) != 0) good = false;
+    return good || (cli_fail(&command_eval, "%s cannot be written", path), false);
+}
+
+static void evaluate(const struct options *o, const struct dataset *d, const struct routing_model *m,
+                     str pair[2]) {
     struct sample s;
     buf b;
     jw w;
@@ -217,7 +293,7 @@ static void evaluate(const struct options *o, const struct dataset *d, const str
     for (unsigned set = 0; set < d->set_count; set++) {
         sample_set(d, m, set, pair, &s);
         if (!s.n && !s.tasks) continue;
-        struct result r = measure(&s, o->ratio);
+        struct result r = measure(&s, m, o->ratio);
         if (o->json)
             print_json(&w, d->set[set], &s, &r);
         else
@@ -230,39 +306,27 @@ static void evaluate(const struct options *o, const struct dataset *d, const str
     buf_free(&b);
 }
 
-static bool read_file(const char *path, buf *out) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return false;
-    char piece[65536];
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;) buf_add(out, piece, n);
-    bool good = !ferror(f) && !out->failed;
-    fclose(f);
-    return good;
-}
-
 static int run(int argc, char **argv) {
     struct options o = {.ratio = 10};
     struct args operands;
     if (!cli_parse(&command_eval, argc, argv, &o, &operands)) return EXIT_USAGE;
-    if (!o.model || !o.data.count) return cli_usage(&command_eval, "--model and --data are needed");
+    if (!o.data.count) return cli_usage(&command_eval, "--data is needed");
     str rest = str_from(o.pair ? o.pair : "weak:strong"), pair[2];
     if (!str_cut(&rest, ':', &pair[0]) || !rest.n) return cli_usage(&command_eval, "--pair is LIGHT:FRONTIER");
     pair[1] = rest;
-    buf block;
-    struct model m;
+    arena a;
+    struct routing_model m;
     struct dataset d;
     err e;
-    buf_init(&block, MODEL_SIZE_MAX);
+    arena_init(&a, 1 << 16, (size_t)MODEL_SIZE_MAX * 2);
     dataset_init(&d);
     int code = EXIT_GOOD;
-    if (!read_file(o.model, &block))
-        code = cli_fail(&command_eval, "%s cannot be read", o.model);
-    else if (!model_open(buf_view(&block), &m, &e))
-        code = cli_fail(&command_eval, "%s: %s", o.model, e.msg);
+    if (!model_file(o.model, &a, &m, &e)) code = cli_fail(&command_eval, "%s", e.msg);
     for (unsigned i = 0; i < o.data.count && code == EXIT_GOOD; i++)
         if (!dataset_read(&d, o.data.item[i], &e)) code = cli_fail(&command_eval, "%s", e.msg);
+    if (code == EXIT_GOOD && o.rows && !write_rows(o.rows, &d, &m)) code = EXIT_BAD_INPUT;
     if (code == EXIT_GOOD) evaluate(&o, &d, &m, pair);
     dataset_free(&d);
-    buf_free(&block);
+    arena_free(&a);
     return code;
 }

@@ -1,5 +1,6 @@
 /* dray learn: labelled calls in, a routing model out. */
 #include "insight/learn.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "brain/model.h"
 #include "cli/cli.h"
@@ -13,7 +14,8 @@ enum { BITS = 17 };
 
 struct options {
     struct opt_list from;
-    const char *out, *light, *frontier;
+    const char *out, *light, *frontier, *card;
+    bool balance, tiers_only, no_base;
 };
 
 static int run(int argc, char **argv);
@@ -27,6 +29,13 @@ static const struct opt opts[] = {
      "Models of the light tier, comma-separated; default: weak."},
     {"frontier", 0, OPT_STR, OPT(struct options, frontier), "MODELS",
      "Models of the frontier, comma-separated; default: strong."},
+    {"balance", 0, OPT_FLAG, OPT(struct options, balance), NULL,
+     "A set weighs as the square root of its rows, so that large ones don't drown small ones."},
+    {"tiers-only", 0, OPT_FLAG, OPT(struct options, tiers_only), NULL,
+     "Heads for the light tier and the frontier only, none for each model: a smaller file."},
+    {"no-base", 0, OPT_FLAG, OPT(struct options, no_base), NULL,
+     "Takes nothing over from the model that dray ships with, not even task heads where labels are few."},
+    {"card", 0, OPT_STR, OPT(struct options, card), "TEXT", "What the file says of where it comes from."},
     {NULL, 0, OPT_FLAG, 0, NULL, NULL},
 };
 static const struct note examples[] = {
@@ -84,7 +93,15 @@ static bool write_file(const char *path, str data) {
 }
 
 static int learn(const struct options *o, const struct dataset *d) {
-    struct learn_plan p = {.count = d->count, .bits = BITS, .progress = progress};
+    static const uint16_t none[1];
+    struct routing_model base;
+    err e;
+    struct learn_plan p = {.count = d->count,
+                           .bits = BITS,
+                           .progress = progress,
+                           .balance = o->balance,
+                           .keep = o->tiers_only ? none : NULL};
+    if (!o->no_base && model_open(model_shipped(), &base, &e)) p.base = &base;
     if (o->light || dataset_model(d, STR("weak")) >= 0)
         if (!models_of(d, o->light ? o->light : "weak", p.light, &p.light_count)) return EXIT_BAD_INPUT;
     if (o->frontier || dataset_model(d, STR("strong")) >= 0)
@@ -94,18 +111,25 @@ static int learn(const struct options *o, const struct dataset *d) {
     if (!row) return cli_fail(&command_learn, "out of memory");
     for (uint32_t i = 0; i < d->count; i++) row[i] = i;
     p.row = row;
-    char card[256];
-    p.card = str_make(card, (size_t)snprintf(card, sizeof card, "{\"rows\":%u,\"models\":%u,\"sets\":%u}",
-                                             d->count, d->model_count, d->set_count));
-    buf out;
+    buf out, card;
+    jw w;
+    buf_init(&card, 1 << 16);
+    jw_init(&w, &card);
+    jw_object(&w);
+    jw_key(&w, "rows"), jw_u64(&w, d->count);
+    jw_key(&w, "sets"), jw_u64(&w, d->set_count);
+    jw_key(&w, "models"), jw_u64(&w, d->model_count);
+    if (o->card) jw_key_str(&w, STR("about")), jw_string(&w, str_from(o->card));
+    jw_object_end(&w);
+    p.card = buf_view(&card);
     buf_init(&out, MODEL_SIZE_MAX);
-    err e;
     bool good = learn_model(d, &p, &out, &e);
     if (!good) cli_fail(&command_learn, "%s", e.msg);
     good = good && write_file(o->out, buf_view(&out));
     if (good) printf("%s: %zu bytes from %u rows, %u skipped\n", o->out, out.n, d->count, d->skipped);
     if (good && d->skipped) fprintf(stderr, "dray learn: first skipped row: %s\n", d->first_skipped.msg);
     buf_free(&out);
+    buf_free(&card);
     free(row);
     return good ? EXIT_GOOD : EXIT_BAD_INPUT;
 }

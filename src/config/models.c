@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { MODEL_NAME_MAX = 256, TIER_NAME_MAX = 32 };
+enum { MODEL_NAME_MAX = 256, TIER_NAME_MAX = 32, ROUTING_MODEL_MAX = 64 << 20 };
 
 /* ---- targets ---- */
 
@@ -259,6 +259,23 @@ static bool read_baseline(struct build *b, const ynode *n) {
     return true;
 }
 
+static bool read_routing_model(struct build *b, const ynode *n) {
+    str name = STR("built-in"), block = STR_NONE;
+    err why;
+    if (n && !yaml_is_null(n) && !yaml_str(n, &name, b->e)) return false;
+    if (str_eq(name, STR("none"))) return true;
+    if (!str_eq(name, STR("built-in"))) {
+        str path = build_path(b, name);
+        if (!build_slurp(b, n, path, ROUTING_MODEL_MAX, &block)) return false;
+        char *kept = arena_alloc(b->a, block.n + 1); /* aligned, as its numbers need it */
+        block = str_make(memcpy(kept, block.p, block.n), block.n);
+    }
+    if (router_model(&b->c->router, block, b->a, &why)) return true;
+    if (block.p) return yaml_fail(b->e, n, "%.*s: %s", STR_ARG(str_take(name, 128)), why.msg);
+    build_warn(b, "the built-in routing model is not used: %s", why.msg);
+    return true;
+}
+
 static int resolve_for_policy(void *ctx, str name) { return build_target(ctx, name); }
 
 bool build_tiers(struct build *b) {
@@ -281,5 +298,5 @@ bool build_tiers(struct build *b) {
     bool good = router_compile(r, b->top.policy, b->top.labels, b->a, b->e);
     r->resolve = NULL;
     r->resolve_ctx = NULL;
-    return good;
+    return good && read_routing_model(b, b->top.routing_model);
 }

@@ -95,6 +95,11 @@ static const struct option top_options[] = {
      stream_usages, 0, 0},
     {"timeout", T_NODE, AT(top, timeout), "duration of the whole attempt, or a map (below)", "see below",
      "Time limits of one attempt at one provider. For one provider: in `providers`.", NULL, 0, 0},
+    {"routing_model", T_NODE, AT(top, routing_model), "built-in, none, or file", "built-in",
+     "What reads the prompts of routed calls: the model that dray ships with, one that `dray learn` made of your "
+     "own "
+     "calls, or `none`: phrases alone say the task, and there is no difficulty.",
+     NULL, 0, 0},
     {"prices", T_NODE, AT(top, prices), "file, in LiteLLM's format", "none",
      "Prices over those of the built-in catalogue.", NULL, 0, 0},
     {"ledger", T_NODE, AT(top, ledger), "sqlite:PATH", "sqlite:dray.db, beside this file",
@@ -478,9 +483,7 @@ void config_document(buf *out) {
             buf_printf(out, "%s `%s`%s", first ? "" : ",", o->key, s == SECTION_PROVIDER ? " of a provider" : "");
             first = false;
         }
-    buf_strz(out, ", a PostgreSQL `ledger`, `balance: latency`, `least-busy` and `rate-headroom`, and the "
-                  "conditions `difficulty` and "
-                  "`task_confidence` of rules.\n");
+    buf_strz(out, ", a PostgreSQL `ledger`, `balance: latency`, `least-busy` and `rate-headroom`.\n");
 }
 
 static void limit_value(const struct option *o, const void *at, buf *out) {

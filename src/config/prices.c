@@ -176,11 +176,11 @@ static bool read_list(struct build *b, const ynode *at, jval root, struct price_
     return true;
 }
 
-static bool slurp(struct build *b, const ynode *at, str path, str *text) {
+bool build_slurp(struct build *b, const ynode *at, str path, size_t max, str *text) {
     int fd = open(path.p, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return yaml_fail(b->e, at, "%.*s: %s", STR_ARG(str_take(path, 128)), strerror(errno));
     buf all;
-    buf_init(&all, PRICE_FILE_MAX);
+    buf_init(&all, max);
     ssize_t n = 1;
     char *room;
     while (n > 0 && (room = buf_room(&all, 65536))) {
@@ -193,7 +193,7 @@ static bool slurp(struct build *b, const ynode *at, str path, str *text) {
     if (n < 0)
         good = yaml_fail(b->e, at, "%.*s: %s", STR_ARG(str_take(path, 128)), strerror(why));
     else if (all.failed)
-        good = yaml_fail(b->e, at, "%.*s: larger than %d bytes", STR_ARG(str_take(path, 128)), PRICE_FILE_MAX);
+        good = yaml_fail(b->e, at, "%.*s: larger than %zu bytes", STR_ARG(str_take(path, 128)), max);
     if (good) *text = arena_str(b->a, buf_view(&all));
     buf_free(&all);
     return good;
@@ -205,7 +205,7 @@ bool build_price_list(struct build *b) {
     if (!n) return true;
     if (!yaml_str(n, &path, b->e)) return false;
     path = build_path(b, path);
-    if (!slurp(b, n, path, &text)) return false;
+    if (!build_slurp(b, n, path, PRICE_FILE_MAX, &text)) return false;
     jval root;
     const char *wrong;
     size_t offset;

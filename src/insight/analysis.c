@@ -53,7 +53,10 @@ static bool build_router(struct analysis *a, err *e) {
             .name = str_from(tiers[i]), .balance = BALANCE_PRIORITY, .count = 1, .target = {(uint16_t)i}};
     }
     r->tier_count = r->target_count = 3;
-    return router_compile(r, NULL, NULL, &a->a, e);
+    if (!router_compile(r, NULL, NULL, &a->a, e)) return false;
+    err why; /* a build whose model is not of its version decides by phrases */
+    (void)router_model(r, STR_NONE, &a->a, &why);
+    return true;
 }
 
 const struct model **analysis_targets(const struct config *c, struct models *models, arena *a) {

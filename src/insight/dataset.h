@@ -5,6 +5,8 @@
  *   scores  {model: 0..1}; or weak, strong: two models called so (above 1: out of 10)
  *   model, score  one answer's model and its score, as in the rows of `dray analyze --sample`
  *   cost    {model: dollars}
+ *   model, score  one answer, judged 0..1 (as `dray analyze --sample` writes them, filled in). Rows of one `id`
+ *           are the same prompt answered by several models: they become one
  *   set, group, cluster, contaminated, weight
  * Rows that can't be used are counted, the first one is named. */
 #ifndef DRAY_INSIGHT_DATASET_H
@@ -22,7 +24,7 @@ enum {
 
 struct example {
     const uint32_t *code; /* sparse features, base ones first */
-    uint16_t n, base;
+    uint16_t n, base, words;
     uint8_t task; /* TASK_UNKNOWN: not labelled */
     bool contaminated;
     uint16_t set, scored; /* how many scores */
@@ -37,6 +39,8 @@ struct dataset {
     arena a;
     struct example *row;
     uint32_t count, cap;
+    uint64_t *id; /* hashes of ids, and the row each stands in */
+    uint32_t *id_row, id_cap, ids;
     str model[DATASET_MODELS_MAX], set[DATASET_SETS_MAX];
     uint16_t model_count, set_count;
     uint32_t skipped;

@@ -2,25 +2,46 @@
 #include "insight/learn.h"
 
 #include "base/hash.h"
-#include "brain/model.h"
 #include "insight/train.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 /* Strengths, chosen once for all on the development data (see the model card). */
-static const double quality_common_c = 3, quality_own_c = 0.3, quality_dense = 0.06;
-static const double task_c = 1, task_dense = 0.12, task_temperature = 1;
-enum { QUALITY_EPOCHS = 12, TASK_EPOCHS = 12, FOLD_SALT = 77 };
+static const double quality_common_c = 3, quality_own_c = 0.3, quality_pair_c = 1, quality_dense = 0.06;
+static const double task_c = 1, task_dense = 0.12, task_temperature = 0.5;
+/* Beside each task head a small one that sees the lexicon's cues only, and counts half: words that this data
+ * happens to have must not drown what holds everywhere. Frequent tasks are a little more likely. */
+static const double cue_c = 0.02, cue_part = 0.5, task_prior = 0.3;
+enum {
+    QUALITY_EPOCHS = 12,
+    TASK_EPOCHS = 6,
+    FOLD_SALT = 77,
+    FEW_MODELS = 3,   /* scores per row at which a model's own part must carry more: they share little */
+    KNOWN_ROWS = 2,   /* a word is known when so many rows have it */
+    MARKS = 128,      /* of features_mark */
+    TRUST_ROWS = 200, /* half trust in the heads on a task that had so many rows */
+    PRIOR_ROWS = 100, /* what the usual difficulty of a task weighs, in rows */
+};
+
+/* Usual difficulty of a task for a light model, where there is no data: from the gains by category of MT-bench
+ * (code, mathematics and extraction gain most, writing and role play nothing). Only a beginning. */
+static const float usual_difficulty[CLASSIFY_TASKS + 1] = {
+    [TASK_UNKNOWN] = 0.30f,   [TASK_CLASSIFY] = 0.12f,  [TASK_EXTRACT] = 0.20f, [TASK_SUMMARIZE] = 0.12f,
+    [TASK_REWRITE] = 0.10f,   [TASK_TRANSLATE] = 0.12f, [TASK_QA] = 0.20f,      [TASK_CHAT] = 0.08f,
+    [TASK_GENERATE] = 0.12f,  [TASK_CODE] = 0.40f,      [TASK_REASON] = 0.40f,  [TASK_PLAN] = 0.30f,
+    [TASK_SYNTHESIZE] = 0.30f};
 
 struct learner {
     const struct dataset *d;
     const struct learn_plan *p;
-    struct train_plan quality, task;
+    struct train_plan quality, task, cues;
     float mean[FEATURES_DENSE], inv[FEATURES_DENSE];
     struct column common; /* scratch: the mean of all models */
     uint32_t *row;        /* scratch: rows of one training, their targets, weights and offsets */
     float *target, *weight, *offset;
+    float set_weight[DATASET_SETS_MAX];
+    double own_c;
     struct model_head head;
     struct model_column column[MODEL_COLUMNS_MAX];
     struct column weights[MODEL_COLUMNS_MAX];
@@ -48,6 +69,21 @@ static float row_mean(const struct example *x) {
     double sum = 0;
     for (unsigned i = 0; i < x->scored; i++) sum += (double)x->score[i];
     return x->scored ? (float)(sum / x->scored) : NAN;
+}
+
+/* What a row weighs among all rows with scores. */
+static void balance_sets(struct learner *l) {
+    static uint32_t seen[DATASET_SETS_MAX];
+    double sum = 0;
+    uint32_t n = 0;
+    memset(seen, 0, sizeof seen);
+    for (uint32_t i = 0; i < l->p->count; i++) {
+        const struct example *x = &l->d->row[l->p->row[i]];
+        if (x->scored && !x->contaminated) seen[x->set]++, n++;
+    }
+    for (unsigned s = 0; s < l->d->set_count; s++) sum += sqrt(seen[s]);
+    for (unsigned s = 0; s < l->d->set_count; s++)
+        l->set_weight[s] = !l->p->balance ? 1 : seen[s] ? (float)(n / sum / sqrt(seen[s])) : 0;
 }
 
 static unsigned fold_of(const struct example *x) {
@@ -91,21 +127,55 @@ static struct column *new_column(struct learner *l, str name, float mean, uint32
     return &l->weights[c];
 }
 
+/* Task heads of another model, for the features' scale of this one. */
+static void take_tasks(struct learner *l) {
+    const struct routing_model *b = l->p->base;
+    if (!b || b->head->tasks != CLASSIFY_TASKS || b->head->bits != l->p->bits) return;
+    for (unsigned k = 0; k < CLASSIFY_TASKS; k++) {
+        struct column *c = new_column(l, str_from(task_name((enum task)(k + 1))), 0, b->column[k].rows);
+        c->bias = b->column[k].bias;
+        for (size_t i = 0; i < (size_t)1 << l->p->bits; i++)
+            c->w[i] = b->column[k].scale * (float)b->table[i * b->head->stride + k];
+        for (unsigned j = 0; j < FEATURES_DENSE; j++) {
+            float w = b->dense[(size_t)j * b->head->stride + k] * b->head->dense_scale * b->inv[j];
+            c->bias += w * (l->mean[j] - b->mean[j]);
+            c->dense[j] = l->inv[j] > 0 ? w / l->inv[j] / (float)quality_dense : 0;
+        }
+    }
+    l->head.tasks = CLASSIFY_TASKS;
+}
+
+/* A number that never changes in these rows must keep a scale, when heads taken over look at it. */
+static void keep_scale(struct learner *l) {
+    const struct routing_model *b = l->p->base;
+    for (unsigned j = 0; b && j < FEATURES_DENSE; j++)
+        if (!(l->inv[j] > 0)) l->mean[j] = b->mean[j], l->inv[j] = b->inv[j];
+}
+
 static void learn_tasks(struct learner *l) {
     uint32_t n = task_rows(l);
+    if (n < LEARN_TASKS_LEAST && l->p->base) {
+        take_tasks(l);
+        return;
+    }
     if (!n) return;
+    struct column cues = {.w = xcalloc((size_t)1 << l->p->bits, sizeof(float))};
+    uint32_t count[CLASSIFY_TASKS + 1] = {0}, most = 0;
+    for (uint32_t i = 0; i < n; i++) count[l->d->row[l->row[i]].task]++;
+    for (unsigned k = 1; k <= CLASSIFY_TASKS; k++) most = count[k] > most ? count[k] : most;
     for (unsigned k = 1; k <= CLASSIFY_TASKS; k++) {
-        uint32_t is = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            l->target[i] = l->d->row[l->row[i]].task == k;
-            is += l->target[i] > 0;
-        }
-        struct column *c = new_column(l, str_from(task_name((enum task)k)), 0, is);
+        for (uint32_t i = 0; i < n; i++) l->target[i] = l->d->row[l->row[i]].task == k;
+        struct column *c = new_column(l, str_from(task_name((enum task)k)), 0, count[k]);
         train_column(l->d, l->row, n, l->target, l->weight, NULL, &l->task, l->p->bits, c);
         /* the file has one dense scale: that of the quality heads */
-        for (unsigned j = 0; j < FEATURES_DENSE; j++) c->dense[j] *= (float)(task_dense / quality_dense);
+        train_column(l->d, l->row, n, l->target, l->weight, NULL, &l->cues, l->p->bits, &cues);
+        for (unsigned j = 0; j < FEATURES_DENSE; j++)
+            c->dense[j] =
+                (float)(((double)c->dense[j] * task_dense + cue_part * (double)cues.dense[j]) / quality_dense);
+        c->bias += (float)(cue_part * (double)cues.bias + task_prior * log((count[k] + 1.0) / (most + 1.0)));
         step(l);
     }
+    free(cues.w);
     l->head.tasks = CLASSIFY_TASKS;
 }
 
@@ -126,6 +196,7 @@ static uint32_t quality_rows(struct learner *l, const struct head_of *h, unsigne
         if (isnan(s)) continue;
         l->row[n] = l->p->row[i];
         l->target[n] = s;
+        l->weight[n] = l->set_weight[x->set];
         if (offsets) l->offset[n] = (float)train_score(x, &l->quality, l->p->bits, &l->common);
         n++;
     }
@@ -135,7 +206,7 @@ static uint32_t quality_rows(struct learner *l, const struct head_of *h, unsigne
 static void learn_common(struct learner *l, unsigned fold) {
     uint32_t n = quality_rows(l, NULL, fold, false);
     l->quality.c = quality_common_c;
-    train_column(l->d, l->row, n, l->target, NULL, NULL, &l->quality, l->p->bits, &l->common);
+    train_column(l->d, l->row, n, l->target, l->weight, NULL, &l->quality, l->p->bits, &l->common);
     step(l);
 }
 
@@ -143,8 +214,8 @@ static void learn_common(struct learner *l, unsigned fold) {
 static uint32_t learn_own(struct learner *l, const struct head_of *h, unsigned fold, struct column *out,
                           double *mean) {
     uint32_t n = quality_rows(l, h, fold, true);
-    l->quality.c = quality_own_c;
-    train_column(l->d, l->row, n, l->target, NULL, l->offset, &l->quality, l->p->bits, out);
+    l->quality.c = l->own_c;
+    train_column(l->d, l->row, n, l->target, l->weight, l->offset, &l->quality, l->p->bits, out);
     for (size_t i = 0; i < (size_t)1 << l->p->bits; i++) out->w[i] += l->common.w[i];
     for (unsigned j = 0; j < FEATURES_DENSE; j++) out->dense[j] += l->common.dense[j];
     out->bias += l->common.bias;
@@ -166,7 +237,7 @@ static void learn_head(struct learner *l, const struct head_of *h, str name) {
 /* ---- calibration ---- */
 
 struct seen_gain {
-    float gain, loss;
+    float gain, loss, frontier;
     bool worse;
     uint32_t row;
 };
@@ -196,7 +267,7 @@ static uint32_t gains_out_of_fold(struct learner *l, const struct head_of *light
             if (isnan(w) || isnan(s)) continue;
             double gain = model_sigmoid(train_score(x, &l->quality, l->p->bits, &b)) -
                           model_sigmoid(train_score(x, &l->quality, l->p->bits, &a));
-            out[n++] = (struct seen_gain){(float)gain, s - w, w < s, l->p->row[i]};
+            out[n++] = (struct seen_gain){(float)gain, s - w, s, w < s, l->p->row[i]};
         }
     }
     free(a.w);
@@ -213,6 +284,46 @@ static void monotone(float *v, unsigned n) {
         while (k > 0 && (double)v[k - 1] > sum / (i - k + 1)) sum += (double)v[--k];
         for (unsigned j = k; j <= i && k < i; j++) v[j] = (float)(sum / (i - k + 1));
     }
+}
+
+/* The task of a row: its label, else the best head's. */
+static unsigned task_of(const struct learner *l, const struct example *x) {
+    if (x->task != TASK_UNKNOWN) return x->task;
+    unsigned best = 0;
+    double top = 0;
+    for (unsigned k = 0; k < l->head.tasks; k++) {
+        struct column c = l->weights[k]; /* its dense weights are for the scale that train_score has */
+        double z = train_score(x, &l->quality, l->p->bits, &c);
+        if (!best || z > top) best = k + 1, top = z;
+    }
+    return best;
+}
+
+static void trust_tasks(struct learner *l, const struct seen_gain *s, uint32_t n) {
+    struct model_head *h = &l->head;
+    double rows[CLASSIFY_TASKS + 1] = {0}, worse[CLASSIFY_TASKS + 1] = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned t = task_of(l, &l->d->row[s[i].row]);
+        rows[t]++;
+        worse[t] += s[i].worse;
+    }
+    for (unsigned t = 0; t <= CLASSIFY_TASKS; t++) {
+        h->task_trust[t] = (float)(h->tasks ? rows[t] / (rows[t] + TRUST_ROWS) : 1);
+        h->task_difficulty[t] =
+            (float)((worse[t] + PRIOR_ROWS * (double)usual_difficulty[t]) / (rows[t] + PRIOR_ROWS));
+    }
+}
+
+/* From which gain on rows go to the frontier, so that a share of its quality is kept: the fewest rows that do. */
+static float cut_at(const struct seen_gain *s, uint32_t n, double keep) {
+    double frontier = 0, quality = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        frontier += (double)s[i].frontier;
+        quality += (double)s[i].frontier - (double)s[i].loss;
+    }
+    uint32_t i = n;
+    while (i > 0 && quality < keep * frontier) quality += (double)s[--i].loss;
+    return i < n ? s[i].gain : 2; /* above any gain: nothing has to go */
 }
 
 static void calibrate(struct learner *l, const struct head_of *light, const struct head_of *frontier) {
@@ -233,6 +344,9 @@ static void calibrate(struct learner *l, const struct head_of *light, const stru
     monotone(h->knot_gain, BINS);
     monotone(h->knot_difficulty, BINS);
     monotone(h->knot_loss, BINS);
+    static const double keep[MODEL_CUTS] = {0.95, 0.98, 0.99};
+    for (unsigned k = 0; k < MODEL_CUTS; k++) h->cut[k] = cut_at(s, n, keep[k]);
+    trust_tasks(l, s, n);
     free(s);
 }
 
@@ -249,6 +363,14 @@ static void learn_models(struct learner *l) {
         const struct example *x = &l->d->row[l->p->row[i]];
         for (unsigned k = 0; k < x->scored && !x->contaminated; k++) labels[x->model[k]]++;
     }
+    uint64_t scores = 0, rows = 0;
+    for (unsigned m = 0; m < l->d->model_count; m++) scores += labels[m];
+    for (uint32_t i = 0; i < l->p->count; i++) {
+        const struct example *x = &l->d->row[l->p->row[i]];
+        rows += x->scored && !x->contaminated;
+    }
+    l->own_c = scores <= rows * FEW_MODELS ? quality_pair_c : quality_own_c;
+    balance_sets(l);
     learn_common(l, LEARN_FOLDS);
     for (uint16_t m = 0; m < l->d->model_count && l->head.columns < MODEL_COLUMNS_MAX - 2; m++)
         if (wanted(l, m, labels[m])) learn_head(l, &(struct head_of){&m, 1}, l->d->model[m]);
@@ -278,6 +400,51 @@ static float scale_of(const float *w, size_t n) {
     return most > 0 ? most / 127 : 1;
 }
 
+/* Marks of the words that rows of the table belong to: of those that meet in one, the word of most rows. */
+static void mark_words(const struct learner *l, int8_t *table, unsigned stride) {
+    size_t rows = (size_t)1 << l->p->bits;
+    const struct routing_model *b = l->p->base;
+    uint16_t *seen = xcalloc(rows * MARKS, sizeof *seen);
+    for (uint32_t i = 0; i < l->p->count; i++) {
+        const struct example *x = &l->d->row[l->p->row[i]];
+        for (unsigned k = 0; k < x->words; k++) {
+            uint16_t *n = &seen[(x->code[k] & (rows - 1)) * MARKS + (size_t)features_mark(x->code[k])];
+            *n = (uint16_t)(*n + (*n < UINT16_MAX));
+        }
+    }
+    for (size_t i = 0; i < rows; i++) {
+        unsigned most = KNOWN_ROWS - 1;
+        int8_t *mark = &table[i * stride + stride - 1];
+        if (b && b->head->bits == l->p->bits) *mark = b->table[i * b->head->stride + b->head->stride - 1u];
+        for (unsigned k = 1; k < MARKS; k++)
+            if (seen[i * MARKS + k] > most) most = seen[i * MARKS + k], *mark = (int8_t)k;
+    }
+    free(seen);
+}
+
+static void write_dense(const struct learner *l, buf *out) {
+    for (unsigned j = 0; j < FEATURES_DENSE; j++)
+        for (unsigned c = 0; c < l->head.stride; c++) {
+            float w = c < l->head.columns ? l->weights[c].dense[j] : 0;
+            buf_add(out, &w, sizeof w);
+        }
+}
+
+static bool write_table(const struct learner *l, buf *out) {
+    size_t rows = (size_t)1 << l->p->bits, stride = l->head.stride;
+    int8_t *table = (int8_t *)buf_room(out, rows * stride);
+    if (!table) return false;
+    memset(table, 0, rows * stride);
+    for (unsigned c = 0; c < l->head.columns; c++)
+        for (size_t i = 0; i < rows; i++) {
+            float q = l->weights[c].w[i] / l->column[c].scale;
+            table[i * stride + c] = (int8_t)(q < 0 ? q - 0.5f : q + 0.5f);
+        }
+    mark_words(l, table, (unsigned)stride);
+    out->n += rows * stride;
+    return true;
+}
+
 static bool write_model(struct learner *l, buf *out, err *e) {
     size_t rows = (size_t)1 << l->p->bits, start = out->n;
     struct model_head *h = &l->head;
@@ -285,32 +452,23 @@ static bool write_model(struct learner *l, buf *out, err *e) {
     h->version = MODEL_VERSION;
     h->feature_version = MODEL_FEATURE_VERSION;
     h->bits = (uint16_t)l->p->bits;
-    h->stride = (uint16_t)((h->columns + 15) / 16 * 16);
+    h->stride = (uint16_t)((h->columns + 1 + 15) / 16 * 16);
     h->dense = FEATURES_DENSE;
     h->dense_scale = (float)quality_dense;
     h->task_temperature = (float)task_temperature;
-    /* the table begins at a cache line of the file: the card is padded in front of nothing, lengths are even */
     h->card_size = (uint32_t)l->p->card.n;
-    h->size = (uint32_t)(sizeof *h + sizeof l->mean * 2 + h->columns * sizeof *l->column + rows * h->stride +
-                         h->card_size);
+    h->size = (uint32_t)(sizeof *h + sizeof l->mean * 2 + h->columns * sizeof *l->column +
+                         sizeof(float) * FEATURES_DENSE * h->stride + rows * h->stride + h->card_size);
     for (unsigned c = 0; c < h->columns; c++) {
         l->column[c].scale = scale_of(l->weights[c].w, rows);
         l->column[c].bias = l->weights[c].bias;
-        memcpy(l->column[c].dense, l->weights[c].dense, sizeof l->column[c].dense);
     }
     buf_add(out, h, sizeof *h);
     buf_add(out, l->mean, sizeof l->mean);
     buf_add(out, l->inv, sizeof l->inv);
     buf_add(out, l->column, h->columns * sizeof *l->column);
-    int8_t *table = (int8_t *)buf_room(out, rows * h->stride);
-    if (!table) return fail(e, "the model is too large");
-    memset(table, 0, rows * h->stride);
-    for (unsigned c = 0; c < h->columns; c++)
-        for (size_t i = 0; i < rows; i++) {
-            float q = l->weights[c].w[i] / l->column[c].scale;
-            table[i * h->stride + c] = (int8_t)(q < 0 ? q - 0.5f : q + 0.5f);
-        }
-    out->n += rows * h->stride;
+    write_dense(l, out);
+    if (!write_table(l, out)) return fail(e, "the model is too large");
     buf_str(out, l->p->card);
     if (out->failed) return fail(e, "the model is too large");
     uint32_t crc = crc32c(0, out->p + start + 16, out->n - start - 16);
@@ -328,6 +486,7 @@ bool learn_model(const struct dataset *d, const struct learn_plan *p, buf *out, 
     l->offset = xmalloc((p->count + 1) * sizeof *l->offset);
     l->common.w = xcalloc((size_t)1 << p->bits, sizeof(float));
     train_scale(d, p->row, p->count, l->mean, l->inv);
+    keep_scale(l);
     l->quality = (struct train_plan){.hash_scale = 1,
                                      .zones = true,
                                      .dense_scale = quality_dense,
@@ -339,11 +498,19 @@ bool learn_model(const struct dataset *d, const struct learn_plan *p, buf *out, 
     l->task.c = task_c;
     l->task.dense_scale = task_dense;
     l->task.epochs = TASK_EPOCHS;
-    bool scored = false;
-    for (uint32_t i = 0; i < p->count && !scored; i++) scored = d->row[p->row[i]].scored > 0;
+    l->cues = l->task;
+    l->cues.c = cue_c;
+    l->cues.hash_scale = 0;
+    l->cues.dense_scale = 1;
+    l->cues.dense_from = FEATURES_HAND;
+    bool scored = false, labelled = false;
+    for (uint32_t i = 0; i < p->count; i++) {
+        scored |= d->row[p->row[i]].scored > 0;
+        labelled |= d->row[p->row[i]].task != TASK_UNKNOWN;
+    }
     l->all = CLASSIFY_TASKS + 1u + (p->keep ? p->keep_count : d->model_count) +
              (p->light_count ? 2u + 3u * LEARN_FOLDS : 0u);
-    learn_tasks(l);
+    if (labelled || scored) learn_tasks(l);
     if (scored) learn_quality(l);
     bool good = l->head.columns ? write_model(l, out, e) : fail(e, "there are no labels to learn from");
     for (unsigned c = 0; c < l->head.columns; c++) free(l->weights[c].w);

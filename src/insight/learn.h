@@ -1,20 +1,24 @@
 /* learn: from labelled rows to a routing model (brain/model.h), deterministic, one core.
  *
- * Task heads: one logistic regression per task on words, places, shapes and cues, classes and sources balanced.
+ * Task heads: one logistic regression per task on words, places, shapes and cues, classes and sources balanced;
+ * taken over from another model where the rows have few labels.
  * Quality heads: first one for the mean of all models on a row (how hard is it), then per model what differs
  * from that, shrunk towards it: with few labels a model is taken to be like the others. The light and the
  * frontier head (of one model or of several together) give the gain; its calibration to a probability is
- * fitted on predictions for rows that the heads had not seen (5 folds by cluster). */
+ * fitted on predictions for rows that the heads had not seen (5 folds by cluster). Which tasks those rows were
+ * says how far the heads are trusted on each task. */
 #ifndef DRAY_INSIGHT_LEARN_H
 #define DRAY_INSIGHT_LEARN_H
 
 #include "base/buf.h"
+#include "brain/model.h"
 #include "insight/dataset.h"
 
 enum {
     LEARN_GROUP_MAX = 64,   /* models that make the light or the frontier head together */
     LEARN_MODEL_LEAST = 30, /* labels below which a model gets no head of its own */
     LEARN_FOLDS = 5,
+    LEARN_TASKS_LEAST = 200, /* labelled rows below which task heads are taken over */
 };
 
 struct learn_plan {
@@ -25,6 +29,9 @@ struct learn_plan {
     const uint16_t
         *keep; /* models that get heads of their own, keep_count of them; NULL: all with enough labels */
     uint16_t keep_count;
+    const struct routing_model
+        *base;    /* task heads come from here where there are few labels; NULL: from nowhere */
+    bool balance; /* sets weigh as the square root of their rows, not as their rows */
     unsigned bits;
     str card; /* JSON that goes into the model */
     void (*progress)(void *ctx, unsigned done, unsigned all);

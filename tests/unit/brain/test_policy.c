@@ -125,6 +125,8 @@ static void test_conditions(void **state) {
     f.input_tokens = 150;
     f.input_length = 600;
     f.hour = 9;
+    f.difficulty = facts_share(0.3);
+    f.task_confidence = facts_share(0.8);
     f.model = STR("gpt-4o");
     f.key = STR("billing-bot");
     f.tag[0] = STR("a"), f.tag[1] = STR("night-batch"), f.tag_count = 2;
@@ -137,6 +139,11 @@ static void test_conditions(void **state) {
         bool holds;
     } cases[] = {
         {"{task: code}", true},
+        {"{difficulty: '<= 0.3'}", true},
+        {"{difficulty: '< 0.3'}", false},
+        {"{difficulty: '0.2..0.3'}", true},
+        {"{task_confidence: '>= 0.8'}", true},
+        {"{task_confidence: '> 0.8'}", false},
         {"{task: [qa, code]}", true},
         {"{task: qa}", false},
         {"{stakes: [low, normal]}", true},
@@ -210,7 +217,6 @@ static void test_refusals(void **state) {
         {"[{use: light, when: {input_tokens: '< 1e9'}}]", "compared like"},
         {"[{use: light, when: {input_tokens: '200..100'}}]", "compared like"},
         {"[{use: light, when: {tools: many}}]", "p.yaml:1:"},
-        {"[{use: light, when: {difficulty: '< 0.3'}}]", "p.yaml:1:22: difficulty is not supported yet"},
         {"[{use: light, when: {header.: x}}]", "unknown condition"},
         {"[{use: light, when: {task: []}}]", "expected"},
         {"[{name: a, use: light}, {name: a, use: mid}]", "two rules are called \"a\""},

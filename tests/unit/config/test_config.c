@@ -107,8 +107,6 @@ static void test_refusals(void **state) {
          "t.yaml:3:9: a PostgreSQL ledger is not supported yet in this version of dray; use sqlite:PATH"},
         {UP "tiers: {light: {targets: [up/a], balance: latency}}\n",
          "t.yaml:3:43: \"balance: latency\" is not supported yet in this version of dray"},
-        {UP "policy: [{when: {difficulty: '> 0.5'}, use: up/x}]\n",
-         "t.yaml:3:18: difficulty is not supported yet"},
         {UP "listen: 4000\n",
          "t.yaml:3:9: expected address:port, for example 127.0.0.1:4000, [::1]:4000 or unix:/run/dray.sock"},
         {UP "listen: example.com:80\n", "t.yaml:3:9: expected an address, not a name"},
