@@ -11,7 +11,7 @@
 struct top {
     const ynode *listen, *keys, *admin_key, *providers, *models, *tiers, *policy, *labels, *semantic, *baseline,
         *ledger, *spool;
-    const ynode *prices, *routing_model, *timeout, *limits, *keep, *ca_file, *include;
+    const ynode *prices, *routing_model, *timeout, *limits, *keep, *ca_file, *include, *fetch_allow;
     unsigned mode, reroute, stream_usage, on_full, on_disconnect, log_level, translation;
     uint64_t workers;
     bool fsync;
@@ -53,6 +53,7 @@ bool build_providers(struct build *b);   /* providers.c */
 bool build_price_list(struct build *b);  /* prices.c */
 /* The bytes of a file of at most `max`, in the snapshot's arena; an error points at `at`. prices.c */
 bool build_slurp(struct build *b, const ynode *at, str path, size_t max, str *text);
+bool build_fetch(struct build *b); /* cloud.c: fetch_allow, ca_file */
 /* cloud.c: kinds whose address and credential are a cloud's. `in` is the provider's struct provider_in. */
 struct provider_in;
 bool cloud_where(struct build *b, struct provider *p, const ynode *map, const struct provider_in *in);

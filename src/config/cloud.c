@@ -18,7 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FILE_MAX = 1 << 20, WORD_MAX = 64, SECRET_WORD_MAX = 480, SESSION_MAX = 8192, SCOPE_URL_MAX = 512 };
+enum {
+    FILE_MAX = 1 << 20,
+    WORD_MAX = 64,
+    SECRET_WORD_MAX = 480,
+    SESSION_MAX = 8192,
+    SCOPE_URL_MAX = 512,
+    FETCH_HOSTS_MAX = 64
+};
 
 static const char *env(const char *name) {
     const char *v = getenv(name);
@@ -255,6 +262,24 @@ static bool google_where(struct build *b, struct provider *p, const ynode *map, 
         if (!p->project.n) p->project = json_text(json_get(root, STR("quota_project_id")), b->a);
     }
     return p->project.n || yaml_fail_key(b->e, map, "provider \"" STR_FMT "\" needs a project", STR_ARG(p->name));
+}
+
+/* ---- hosts that may be fetched from ---- */
+
+bool build_fetch(struct build *b) {
+    struct config *c = b->c;
+    const ynode *n = b->top.fetch_allow;
+    if (b->top.ca_file) {
+        if (!yaml_str(b->top.ca_file, &c->ca_file, b->e)) return false;
+        c->ca_file = build_path(b, c->ca_file);
+    }
+    if (!n) return true;
+    if (n->type != Y_SEQ || yaml_count(n) > FETCH_HOSTS_MAX)
+        return yaml_fail(b->e, n, "expected a list of up to %d hosts", FETCH_HOSTS_MAX);
+    c->fetch_allow = arena_array(b->a, str, yaml_count(n));
+    for (const ynode *i = n->child; i; i = i->next)
+        if (!yaml_str(i, &c->fetch_allow[c->fetch_allow_count++], b->e)) return false;
+    return true;
 }
 
 /* ---- the two doors ---- */

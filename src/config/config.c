@@ -209,7 +209,8 @@ static bool build_root(struct build *b, ynode *root) {
     b->top.policy = unless_null(b->top.policy);
     b->top.labels = unless_null(b->top.labels);
     return build_plain(b) && build_ledger(b) && build_listen(b) && build_keys(b) && build_access_rule(b) &&
-           build_price_list(b) && build_providers(b) && build_models(b) && build_semantic(b) && build_tiers(b);
+           build_price_list(b) && build_fetch(b) && build_providers(b) && build_models(b) && build_semantic(b) &&
+           build_tiers(b);
 }
 
 /* ---- version ---- */

@@ -163,7 +163,10 @@ struct config {
     uint8_t on_full;       /* enum on_full */
     uint8_t on_disconnect; /* enum on_disconnect */
     uint8_t translation;   /* enum chat_translation */
-    str ledger_path;       /* SQLite file */
+    str ca_file;           /* certificates to trust where no provider says its own; empty: the system's */
+    str *fetch_allow;      /* hosts that may be fetched from though their addresses are private */
+    uint16_t fetch_allow_count;
+    str ledger_path; /* SQLite file */
     str spool_dir;
     bool ledger_fsync;
     uint64_t keep_calls_us, keep_bodies_us; /* 0: for ever */

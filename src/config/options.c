@@ -120,6 +120,11 @@ static const struct option top_options[] = {
      "the "
      "ledger.",
      disconnects, 0, 0},
+    {"fetch_allow", T_NODE, AT(top, fetch_allow), "list of host names or addresses", "none",
+     "Pictures and files named by URL are fetched where a provider wants their bytes (bedrock), from public "
+     "addresses "
+     "only. From these hosts also when their addresses are private.",
+     NULL, 0, 0},
     {"translation", T_WORD, AT(top, translation), "strict, warn or drop", "strict",
      "What happens to a request with something that the provider's dialect has no place for: `strict` refuses it "
      "with a 400 that names the parameter, or goes to the next target where one can; `warn` and `drop` leave it "

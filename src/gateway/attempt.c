@@ -7,6 +7,7 @@
 #include "gateway/dialect.h"
 #include "gateway/form.h"
 #include "gateway/gateway.h"
+#include "gateway/media.h"
 #include "gateway/tokens.h"
 
 #include "base/clock.h"
@@ -252,6 +253,13 @@ void attempt_start(struct call *c, uint16_t i) {
     dialect_choose(c);
     buf_free(&r->up);
     if (t->provider->auth == AUTH_GOOGLE && !take_token(c)) return;
+    if (media_wanted(c))
+        media_ask(c);
+    else if (!c->settled)
+        attempt_go_on(c);
+}
+
+void attempt_go_on(struct call *c) {
     if (!pool_of(c)->upstream) {
         attempt_failed(c, FAULT_UPSTREAM_TLS, pool_of(c)->error.msg);
         return;

@@ -9,6 +9,7 @@
 #include "gateway/form.h"
 #include "gateway/gateway.h"
 #include "gateway/labeler.h"
+#include "gateway/media.h"
 #include "gateway/own.h"
 #include "gateway/queries.h"
 
@@ -42,6 +43,7 @@ static struct call *call_new(struct worker *w, struct conn *conn) {
 
 void request_free(struct call_request *r) {
     arena_free(&r->a);
+    arena_free(&r->media);
     buf_free(&r->body);
     buf_free(&r->up);
     free(r);
@@ -325,6 +327,7 @@ static void on_gone(void *req) {
     c->conn = NULL;
     if (c->state == CALL_SETTLED) return;
     if (c->job) c->job->call = NULL;
+    media_forget(c);
     if (c->surface && c->surface->endpoint && c->attempt.stream && !c->settled &&
         c->config->on_disconnect == DISCONNECT_FINISH) {
         c->paused = false;

@@ -48,6 +48,7 @@ struct call_request {
     struct embed_request embed; /* the same of embeddings */
     bool has_embed;
     bool goog_key, bearer; /* how the client sent its credential: as Gemini's do; as Bearer */
+    arena media;           /* bytes that were fetched for it */
     buf up;                /* the body as translated for the attempt */
     struct openai_request q;
     struct facts facts;
@@ -128,12 +129,13 @@ struct call {
     int64_t input_said;             /* tokens of input that the answer's head told, -1: it didn't (AWS) */
     str error_type;                 /* an error's name where it stands in the head (AWS) */
     struct sse sse;
-    buf hold;              /* the answer's body while it is held; its tail when it flows */
-    int64_t retry_ms;      /* what an error's body says of when to come again and its head does not; 0: nothing */
-    str head_down;         /* its head, without length and dray's own headers */
-    uint64_t body_left;    /* of a relayed answer with a length */
-    int64_t spent_nano;    /* cost of all attempts so far; COST_UNKNOWN sticks */
-    struct query_job *job; /* a question to the ledger under way */
+    buf hold;           /* the answer's body while it is held; its tail when it flows */
+    int64_t retry_ms;   /* what an error's body says of when to come again and its head does not; 0: nothing */
+    str head_down;      /* its head, without length and dray's own headers */
+    uint64_t body_left; /* of a relayed answer with a length */
+    int64_t spent_nano; /* cost of all attempts so far; COST_UNKNOWN sticks */
+    struct media_job *media; /* media are being fetched */
+    struct query_job *job;   /* a question to the ledger under way */
     struct timer timer;
     struct deferred deferred;
 };
@@ -153,6 +155,8 @@ void call_over(struct call *c);
 
 /* attempt.c */
 void attempt_start(struct call *c, uint16_t i);
+/* Goes on when what the attempt needs is there. */
+void attempt_go_on(struct call *c);
 /* The target cannot do what is asked (translation: strict): the next one, or a 400 that names `param`. */
 void attempt_unsupported(struct call *c, str param, const char *why);
 /* Ends the try under way without an answer (client gone, time over). */

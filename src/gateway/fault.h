@@ -45,6 +45,7 @@
     X(BAD_ANSWER, "bad_answer", 502, "api_error", 0)                                                              \
     /* dray's */                                                                                                  \
     X(NO_TARGET, "no_target", 503, "api_error", 0)                                                                \
+    X(BUSY, "busy", 503, "api_error", 0)                                                                          \
     X(LEDGER_FULL, "ledger_full", 503, "api_error", 0)                                                            \
     X(STOPPING, "stopping", 503, "api_error", 0)                                                                  \
     X(INTERNAL, "internal", 500, "api_error", 0)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "gateway/counter.h"
 #include "gateway/labeler.h"
+#include "gateway/media.h"
 #include "gateway/override.h"
 #include "gateway/queries.h"
 #include "gateway/tokens.h"
@@ -57,6 +58,7 @@ struct gateway {
     struct override *override;
     struct counter *counter;
     struct tokens *tokens;
+    struct media *media;
     struct sim *sim; /* stands in for providers of kind sim; NULL when there is none */
     struct resolver *resolver;
     struct origin_sessions *sessions;
@@ -79,6 +81,9 @@ struct books *gateway_books(struct gateway *g) {
 }
 struct resolver *gateway_resolver(struct gateway *g) {
     return g->resolver;
+}
+struct media *gateway_media(const struct gateway *g) {
+    return g->media;
 }
 struct tokens *gateway_tokens(const struct gateway *g) {
     return g->tokens;
@@ -373,6 +378,7 @@ static void gateway_free(struct gateway *g) {
     override_free(g->override);
     counter_stop(g->counter);
     tokens_stop(g->tokens);
+    media_stop(g->media);
     if (g->books) {
         uint64_t left = books_close(g->books, BOOKS_DRAIN_US);
         if (left) log_event(LOG_WARN, "books_left_in_spool", log_i("events", (int64_t)left));
@@ -408,6 +414,7 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
     }
     g->override = override_open(c->ledger_path);
     g->counter = counter_start();
+    g->media = media_start();
     g->tokens = tokens_start(g, e);
     if (!g->tokens) {
         gateway_free(g);
@@ -432,6 +439,8 @@ int gateway_run(struct gateway *g) {
     loop_run(g->loop, NULL, NULL);
     queries_stop(g->queries); /* before the workers, to whom it answers */
     g->queries = NULL;
+    media_stop(g->media);
+    g->media = NULL;
     for (unsigned i = 0; i < g->worker_count; i++) {
         atomic_store(&g->worker[i].stop, true);
         loop_wake(g->worker[i].loop);

@@ -9,6 +9,7 @@
 struct books;
 struct counter;
 struct labeler;
+struct media;
 struct override;
 struct queries;
 struct tokens;
@@ -30,6 +31,7 @@ const uint64_t *gateway_prompt_key(const struct gateway *g);
 struct labeler *gateway_labeler(struct gateway *g);
 struct queries *gateway_queries(struct gateway *g);
 struct override *gateway_override(struct gateway *g);
+struct media *gateway_media(const struct gateway *g);
 struct tokens *gateway_tokens(const struct gateway *g);
 const struct counter *gateway_counter(const struct gateway *g);
 void gateway_metrics(struct gateway *g, buf *out);

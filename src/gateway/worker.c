@@ -4,6 +4,7 @@
 #include "gateway/call.h"
 #include "gateway/dialect.h"
 #include "gateway/gateway.h"
+#include "gateway/media.h"
 #include "gateway/queries.h"
 
 #include <stdio.h>
@@ -157,6 +158,7 @@ static void on_wake(void *ctx) {
     if (c) use_config(w, c);
     take_inbox(w);
     queries_collect(w);
+    media_collect(w);
     if (atomic_load(&w->drain)) server_drain(w->server);
     if (atomic_load(&w->stop)) loop_stop(w->loop);
 }
@@ -182,6 +184,7 @@ static void *run(void *arg) {
     loop_run(w->loop, on_wake, w);
     timer_stop(&w->tick);
     queries_collect(w);
+    media_collect(w);
     server_free(w->server); /* calls still open settle here */
     pools_unpin(w->pools);
     struct config *c = atomic_exchange(&w->next_config, NULL);

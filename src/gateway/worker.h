@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 struct gateway;
+struct media_job;
 struct query_job;
 
 enum { WORKER_SCRATCH = 64 * 1024, WORKER_INBOX = 1024 };
@@ -53,6 +54,7 @@ struct worker {
     int inbox[WORKER_INBOX];
     unsigned inbox_count;
     _Atomic(struct config *) next_config; /* pinned for this worker */
+    struct media_job *fetched;            /* the same of the media threads */
     struct query_job *answered;           /* under inbox_lock: answers of the query threads */
     atomic_bool stop, drain;
     atomic_uint connections; /* open ones and those in the inbox */
