@@ -115,6 +115,7 @@ struct call {
     uint8_t task;
     float difficulty;
     uint32_t input_estimate;
+    bool plain_text; /* input_estimate is of all there is: no tools, no media */
     str baseline_name;
     const struct price *baseline_price;
     struct attempt attempt;

@@ -469,7 +469,9 @@ void own_count_tokens(struct call *c) {
     const struct bpe *exact = t ? counter_for(gateway_counter(c->w->gateway), t->model) : NULL;
     buf b;
     buf_init(&b, 256);
-    chat_count_write((enum chat_dialect)c->surface->chat, chat_count_tokens(&r->chat, exact), &b);
+    uint64_t tokens = chat_count_tokens(&r->chat, exact);
+    if (t && !exact) tokens = multiplier_apply(c->w->multiplier, t->name, tokens);
+    chat_count_write((enum chat_dialect)c->surface->chat, tokens, &b);
     c->status = 200;
     relay_own(c, 200, "application/json", buf_view(&b));
     buf_free(&b);

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 enum {
+    WORKERS_MAX = 256, /* as the option has it */
     BACKLOG = 4096,
     ACCEPTS_PER_TURN = 64,
     ACCEPT_RETRY_US = 100000,
@@ -125,10 +126,13 @@ struct tls_sessions *gateway_sessions(struct gateway *g, str host, uint16_t port
 }
 
 void gateway_metrics(struct gateway *g, buf *out) {
-    const struct metrics *m[64];
+    const struct metrics *m[WORKERS_MAX];
     struct books_status b;
     for (unsigned i = 0; i < g->worker_count; i++) m[i] = &g->worker[i].metrics;
     metrics_write(m, g->worker_count, out);
+    const struct multiplier *tables[WORKERS_MAX];
+    for (unsigned i = 0; i < g->worker_count; i++) tables[i] = g->worker[i].multiplier;
+    multiplier_write(tables, g->worker_count, out);
     books_status(g->books, &b);
     metrics_line(out, "dray_books_backlog_events", "gauge",
                  "Ledger events not yet in the store; 0: every call is in it", b.backlog_events);

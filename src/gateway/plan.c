@@ -368,6 +368,8 @@ static bool usage_expected(const struct call *c) {
     return !c->is_stream || c->attempt.injected || c->r->q.include_usage;
 }
 
+enum { NAMED_TEACHING = 16 };
+
 void call_label(struct call *c) {
     struct call_request *r = c->r;
     if (!r) return;
@@ -375,7 +377,9 @@ void call_label(struct call *c) {
         c->task = r->facts.task;
         return;
     }
-    if (!r->facts_done && !c->settled && c->attempt.n && usage_expected(c)) {
+    /* Now and then one of those is read here, for its usage to teach how the model counts (multiplier.h). */
+    bool teaches = c->surface->chat >= 0 && c->w->named_calls++ % NAMED_TEACHING == 0;
+    if (!r->facts_done && !c->settled && c->attempt.n && usage_expected(c) && !teaches) {
         enum { BYTES_PER_TOKEN = 4 }; /* only for a call that is cut before its usage comes */
         c->input_estimate = (uint32_t)(r->body.n / BYTES_PER_TOKEN);
         c->label_pending = true;
@@ -385,4 +389,6 @@ void call_label(struct call *c) {
     c->task = r->facts.task;
     c->difficulty = r->facts.difficulty;
     c->input_estimate = r->facts.input_tokens;
+    const struct facts *f = &r->facts;
+    c->plain_text = c->surface->chat >= 0 && !f->tool_count && !f->tools && !f->vision && !f->audio && !f->schema;
 }

@@ -81,12 +81,22 @@ void settle_costs(const struct call *c, struct usage_cost *cost, int64_t *baseli
     *baseline = b.total;
 }
 
+/* What the provider counted teaches how its model counts. */
+static void learn(struct call *c) {
+    const struct answer *a = c->answer;
+    if (!a || !c->plain_text || c->status >= 300 || a->usage.source != TOKENS_PROVIDER || a->usage.suspect) return;
+    multiplier_learn(c->w->multiplier, c->attempt.target.name, c->input_estimate,
+                     (uint64_t)usage_input_tokens(&a->usage));
+}
+
 /* A provider that gave no usage: dray's own estimate, marked as such. */
 static void estimate(struct call *c) {
     struct answer *a = c->answer;
     if (!a || a->usage.source != TOKENS_NONE || !a->content) return;
-    a->usage.units[USAGE_INPUT] = c->input_estimate;
-    a->usage.units[USAGE_OUTPUT] = tokens_estimate(&a->text);
+    const struct multiplier *m = c->w->multiplier;
+    str model = c->attempt.target.name;
+    a->usage.units[USAGE_INPUT] = (int64_t)multiplier_apply(m, model, c->input_estimate);
+    a->usage.units[USAGE_OUTPUT] = (int64_t)multiplier_apply(m, model, tokens_estimate(&a->text));
     a->usage.source = TOKENS_ESTIMATED;
 }
 
@@ -140,6 +150,7 @@ void settle(struct call *c) {
         call_label(c);
         settle_begin(c);
     }
+    learn(c);
     estimate(c);
     settle_attempt(c, c->fault);
     common(c, &r);

@@ -6,6 +6,7 @@
 #include "books/books.h"
 #include "config/config.h"
 #include "gateway/metrics.h"
+#include "gateway/multiplier.h"
 #include "net/server.h"
 #include "net/upstream.h"
 
@@ -49,6 +50,8 @@ struct worker {
     buf sse;           /* stream pieces under construction */
     struct timer tick; /* housekeeping */
     struct metrics metrics;
+    struct multiplier multiplier[MULTIPLIER_MODELS_MAX];
+    uint32_t named_calls; /* of which some teach */
     /* written by other threads */
     pthread_mutex_t inbox_lock;
     int inbox[WORKER_INBOX];

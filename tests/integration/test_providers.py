@@ -92,6 +92,29 @@ class Providers(unittest.TestCase):
         self.serve(azure, "  new: {{kind: azure, base_url: \"{base}\", api_key: k-new}}\n"
                    "  old: {{kind: azure, base_url: \"{base}\", api_key: k-old, api_version: 2024-10-21}}\n", check)
 
+    def test_how_a_model_counts_is_learnt(self):
+        """From the usage of calls that are text only; it corrects what dray estimates for that model, and is shown."""
+        def provider(x):
+            q = json.loads(x.request.body)
+            answer = chat_answer(q)
+            answer["usage"] = {"prompt_tokens": 1000, "completion_tokens": 2, "total_tokens": 1002}
+            x.whole(answer)
+
+        def check(dray, up):
+            text = "Some words that are counted, and more of them. " * 20
+            ask = {"model": "o/m", "messages": [{"role": "user", "content": text}]}
+            before = dray.call(ask, "/v1/messages/count_tokens").json()["input_tokens"]
+            self.assertLess(before, 400)
+            for _ in range(16 * 8):
+                self.assertEqual(dray.call(ask).status, 200)
+            after = dray.call(ask, "/v1/messages/count_tokens").json()["input_tokens"]
+            self.assertAlmostEqual(after, 1000, delta=50)  # what a message costs beside its text is estimated, too
+            self.assertGreater(dray.metric("dray_token_multiplier"), 2.5)
+            self.assertLess(dray.metric("dray_token_estimate_error"), 0.2)
+            other = dray.call({**ask, "model": "o/other"}, "/v1/messages/count_tokens").json()["input_tokens"]
+            self.assertEqual(other, before)
+        self.serve(provider, "  o: {{kind: openai, base_url: \"{base}/v1\", api_key: k}}\n", check)
+
     def test_tokens_are_counted(self):
         """Exactly for an OpenAI model, when its rank file is there; estimated for the others."""
         ranks = f"{CLIENTS}/node_modules/gpt-tokenizer/data"
