@@ -41,22 +41,22 @@ static const char *more(jscan *s, const struct feed *f, const char *p) {
 
 /* ---- keys ---- */
 
-static uint64_t mix(uint64_t h, uint64_t w) {
-    h = (h ^ w) * 0x9E3779B97F4A7C15u;
-    return h ^ (h >> 29);
-}
-
-static uint64_t hash_of(str key) {
+/* Of the ends and the length: keys that agree in these are compared, which JSON_MEMBERS_MAX bounds. */
+static inline uint64_t hash_of(str key) {
     const char *p = key.p;
     size_t n = key.n;
-    uint64_t h = n, w;
-    for (; n >= 8; p += 8, n -= 8) {
-        memcpy(&w, p, 8);
-        h = mix(h, w);
+    uint64_t first = 0, last = 0;
+    if (n >= 8) {
+        memcpy(&first, p, 8);
+        memcpy(&last, p + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(&first, p, 4);
+        memcpy(&last, p + n - 4, 4);
+    } else if (n) {
+        first = (unsigned char)p[0] | (uint64_t)(unsigned char)p[n / 2] << 8;
+        last = (unsigned char)p[n - 1];
     }
-    w = 0;
-    for (size_t i = 0; i < n; i++) w |= (uint64_t)(unsigned char)p[i] << (8 * i);
-    return mix(h, w);
+    return first ^ (last << 29 | last >> 35) ^ (uint64_t)n << 56;
 }
 
 static bool key_done(jscan *s, const struct feed *f, const char *quote) {

@@ -176,11 +176,11 @@ static void read_whole(struct answer *a, jval root) {
     str key;
     bool esc;
     jval v;
-    if (json_is(json_get(root, STR("object")), STR("response"))) {
-        read_response(a, root);
-        return;
-    }
     for (jiter it = json_iter(root); root.type == J_OBJECT && json_next(&it, &key, &esc, &v);) {
+        if (json_key_eq(key, esc, STR("object")) && json_is(v, STR("response"))) {
+            read_response(a, root);
+            return;
+        }
         if (json_key_eq(key, esc, STR("id")))
             set_id(a, v);
         else if (json_key_eq(key, esc, STR("usage")))

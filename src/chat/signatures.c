@@ -80,7 +80,7 @@ bool chat_clean(enum chat_dialect d, str body, buf *out) {
                               [CHAT_RESPONSES] = {STR_INIT("input"), STR_INIT("")}};
     struct clean c = {.d = d, .body = body, .out = out};
     jval root, one;
-    if (!where[d].list.n || !memmem(body.p, body.n, "\"dray", 5) || !json_check(body, &root, NULL, NULL))
+    if (!where[d].list.n || str_find(body, STR("\"dray")) < 0 || !json_check(body, &root, NULL, NULL))
         return false;
     jval list = json_get(root, where[d].list);
     if (!where[d].items.n) clean_items(&c, list);

@@ -69,6 +69,24 @@ static void test_hash(void **state) {
     assert_true(a != b && a == siphash(key, "abc", 3));
 }
 
+/* str_find finds what memmem finds, in texts of few different bytes, at the end of their memory. */
+static void test_str_find(void **state) {
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 1);
+    for (int i = 0; i < 20000; i++) {
+        size_t n = rng_next(&r) % 200, m = 1 + rng_next(&r) % 6;
+        char *text = malloc(n + 1), needle[6];
+        for (size_t k = 0; k < n; k++) text[k] = "ab\"c"[rng_next(&r) % 4];
+        for (size_t k = 0; k < m; k++) needle[k] = "ab\"c"[rng_next(&r) % 4];
+        text = realloc(text, n ? n : 1);
+        const char *want = n ? memmem(text, n, needle, m) : NULL;
+        assert_int_equal(str_find(str_make(text, n), str_make(needle, m)), want ? want - text : -1);
+        free(text);
+    }
+    assert_int_equal(str_find(STR("abc"), STR_NONE), 0);
+}
+
 static void sip_round(uint64_t v[4]) {
 #define ROT(x, b) ((x) << (b) | (x) >> (64 - (b)))
     v[0] += v[1], v[1] = ROT(v[1], 13) ^ v[0], v[0] = ROT(v[0], 32);
@@ -177,8 +195,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_str_numbers),  cmocka_unit_test(test_str_utf8), cmocka_unit_test(test_str_cut),
         cmocka_unit_test(test_str_distance), cmocka_unit_test(test_hash),     cmocka_unit_test(test_siphash_long),
-        cmocka_unit_test(test_uuid),         cmocka_unit_test(test_arena),    cmocka_unit_test(test_buf),
-        cmocka_unit_test(test_money),
+        cmocka_unit_test(test_str_find),     cmocka_unit_test(test_uuid),     cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_buf),          cmocka_unit_test(test_money),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
