@@ -14,9 +14,31 @@ struct said {
 
 static bool has(const struct said *s, enum field f) { return s->have >> f & 1; }
 
+/* "1,234,567", as spreadsheets write it. */
+static bool grouped(jval v, int64_t *n) {
+    char plain[24];
+    size_t len = 0, since = 0;
+    str s = v.type == J_STRING ? str_trim(v.raw) : STR_NONE;
+    bool comma = false;
+    for (size_t i = 0; i < s.n && len < sizeof plain; i++) {
+        if (s.p[i] == ',') {
+            if (i == 0 || (comma ? since != 3 : since > 3)) return false;
+            comma = true;
+            since = 0;
+        } else {
+            plain[len++] = s.p[i];
+            since++;
+        }
+    }
+    return comma && since == 3 && str_i64((str){plain, len}, n);
+}
+
 static void read_count(struct said *s, enum field f, jval v, bool *negative) {
     int64_t n;
-    if (!lazy_i64(v, &n)) return;
+    if (!lazy_i64(v, &n) && !grouped(v, &n)) {
+        *negative = *negative || v.type == J_NUMBER || (v.type == J_STRING && str_trim(v.raw).n);
+        return;
+    }
     if (n < 0 || n > (int64_t)1 << 50) *negative = true, n = 0;
     s->n[f] = n;
     s->have |= (uint64_t)1 << f;

@@ -25,12 +25,75 @@ struct input {
     size_t scanned; /* bytes behind pos that are known to hold no record end */
     struct csv_scan csv;
     bool eof, failed, page, array;
+    bool big;  /* UTF-16 with the high byte first */
+    char *raw; /* UTF-16 that isn't converted yet; NULL: the file is bytes */
+    size_t raw_fill;
     enum input_kind kind;
     uint64_t line, size;
     err e;
 };
 
 /* ---- bytes ---- */
+
+/* UTF-16 as UTF-8; what isn't well-formed becomes U+FFFD. Leaves a half unit or pair in `raw`. */
+static size_t convert(struct input *in, char *out, bool last) {
+    const unsigned char *p = (const unsigned char *)in->raw;
+    size_t n = in->raw_fill, i = 0, o = 0;
+    while (i + 2 <= n) {
+        uint32_t c = in->big ? (uint32_t)p[i] << 8 | p[i + 1] : (uint32_t)p[i + 1] << 8 | p[i];
+        if (c >= 0xD800 && c < 0xDC00) {
+            if (i + 4 > n && !last) break;
+            uint32_t d = i + 4 > n ? 0
+                         : in->big ? (uint32_t)p[i + 2] << 8 | p[i + 3]
+                                   : (uint32_t)p[i + 3] << 8 | p[i + 2];
+            bool pair = d >= 0xDC00 && d < 0xE000;
+            c = pair ? 0x10000 + ((c - 0xD800) << 10) + (d - 0xDC00) : 0xFFFD;
+            i += pair ? 2 : 0;
+        } else if (c >= 0xDC00 && c < 0xE000) {
+            c = 0xFFFD;
+        }
+        i += 2;
+        if (c < 0x80) {
+            out[o++] = (char)c;
+        } else if (c < 0x800) {
+            out[o++] = (char)(0xC0 | c >> 6);
+            out[o++] = (char)(0x80 | (c & 63));
+        } else {
+            if (c >= 0x10000) out[o++] = (char)(0xF0 | c >> 18);
+            out[o++] = (char)(c >= 0x10000 ? 0x80 | (c >> 12 & 63) : 0xE0 | c >> 12);
+            out[o++] = (char)(0x80 | (c >> 6 & 63));
+            out[o++] = (char)(0x80 | (c & 63));
+        }
+    }
+    memmove(in->raw, in->raw + i, n - i);
+    in->raw_fill = n - i;
+    return o;
+}
+
+/* As unpack_read, in UTF-8. */
+static ssize_t read_text(struct input *in, char *out, size_t n) {
+    if (!in->raw) return unpack_read(in->z, out, n, &in->e);
+    for (;;) { /* a unit of two bytes becomes at most three */
+        size_t want = n / 3 * 2 < INPUT_CHUNK ? n / 3 * 2 : INPUT_CHUNK;
+        ssize_t got =
+            want > in->raw_fill ? unpack_read(in->z, in->raw + in->raw_fill, want - in->raw_fill, &in->e) : 0;
+        if (got < 0) return got;
+        in->raw_fill += (size_t)got;
+        size_t made = convert(in, out, got == 0);
+        if (made || got == 0) return (ssize_t)made;
+    }
+}
+
+/* The bytes that were read turn out to be UTF-16: they go back. */
+static void is_utf16(struct input *in) {
+    const unsigned char *p = (const unsigned char *)in->buf;
+    if (in->fill < 2 || !((p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF))) return;
+    in->big = p[0] == 0xFE;
+    in->raw = xmalloc(INPUT_CHUNK);
+    in->raw_fill = in->fill - 2;
+    memcpy(in->raw, in->buf + 2, in->raw_fill);
+    in->fill = convert(in, in->buf, in->eof);
+}
 
 /* Brings more bytes; false when there are none. Moves what is unread to the front first. */
 static bool more(struct input *in) {
@@ -45,7 +108,7 @@ static bool more(struct input *in) {
         in->buf = xrealloc(in->buf, in->cap);
     }
     size_t room = in->cap - in->fill;
-    ssize_t got = unpack_read(in->z, in->buf + in->fill, room < INPUT_CHUNK ? room : INPUT_CHUNK, &in->e);
+    ssize_t got = read_text(in, in->buf + in->fill, room < INPUT_CHUNK ? room : INPUT_CHUNK);
     if (got <= 0) {
         in->eof = true;
         in->failed = got < 0 && !fail_in(&in->e, "%s", in->path);
@@ -133,6 +196,7 @@ struct input *input_open(const char *path, err *e) {
     in->cap = (size_t)INPUT_CHUNK * 2;
     in->buf = xmalloc(in->cap);
     in->line = 1;
+    if (more(in)) is_utf16(in);
     while (in->fill < INPUT_SNIFF && more(in)) {
     }
     if (in->fill >= 3 && memcmp(in->buf, "\xEF\xBB\xBF", 3) == 0) in->pos = 3;
@@ -144,6 +208,7 @@ void input_close(struct input *in) {
     if (!in) return;
     unpack_free(in->z);
     free(in->buf);
+    free(in->raw);
     free(in);
 }
 
@@ -201,6 +266,16 @@ static enum input_what next_line(struct input *in, str *rec, uint64_t *line) {
     }
 }
 
+/* A quote that never closes would swallow the rest of the file: its line is broken, reading goes on behind it. */
+static enum input_what stray_quote(struct input *in, str *rec, uint64_t *line) {
+    char *p = in->buf + in->pos, *nl = memchr(p, '\n', in->fill - in->pos);
+    size_t n = nl ? (size_t)(nl - p) : in->fill - in->pos;
+    *line = in->line++;
+    *rec = (str){p, n};
+    advance(in, n + (nl != NULL));
+    return INPUT_BROKEN;
+}
+
 static enum input_what next_csv(struct input *in, str *rec, uint64_t *line) {
     for (;;) {
         str s = {in->buf + in->pos, in->fill - in->pos};
@@ -217,6 +292,7 @@ static enum input_what next_csv(struct input *in, str *rec, uint64_t *line) {
             if (s.n == 0) return in->failed ? INPUT_ERROR : INPUT_END;
             end = csv_scan(&in->csv, s, 0, true);
         }
+        if (in->csv.quoted && !in->csv.close) return stray_quote(in, rec, line);
         *line = in->line;
         in->line += in->csv.lines;
         *rec = (str){s.p, in->csv.row_end};

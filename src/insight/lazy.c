@@ -6,6 +6,7 @@
  * counted by population count, and only in the block where the depth reaches zero are single bits
  * looked at. SSE2 only, which every x86-64 has; other machines take the byte loop at the bottom. */
 #include "insight/lazy.h"
+#include "insight/when.h"
 
 #include <math.h>
 #include <time.h>
@@ -422,88 +423,36 @@ bool lazy_bool(jval v, bool *out) {
 
 static const int64_t TIME_MIN = 946684800, TIME_MAX = 4102444800; /* 2000 to 2100, seconds */
 
-static bool digits(str *s, unsigned n, int *out) {
-    if (s->n < n) return false;
-    int v = 0;
-    for (unsigned i = 0; i < n; i++) {
-        if (s->p[i] < '0' || s->p[i] > '9') return false;
-        v = v * 10 + (s->p[i] - '0');
-    }
-    *s = str_skip(*s, n);
-    *out = v;
-    return true;
-}
-
-static bool eat(str *s, const char *any) {
-    if (s->n == 0 || s->p[0] == 0 || !strchr(any, s->p[0])) return false;
-    *s = str_skip(*s, 1);
-    return true;
-}
-
-static int64_t days_of(int y, int m, int d) { /* days since 1970-01-01 of a Gregorian date */
-    y -= m <= 2;
-    int era = (y >= 0 ? y : y - 399) / 400;
-    unsigned yoe = (unsigned)(y - era * 400), mp = (unsigned)(m + (m > 2 ? -3 : 9));
-    unsigned doy = (153 * mp + 2) / 5 + (unsigned)d - 1, doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    return (int64_t)era * 146097 + (int64_t)doe - 719468;
-}
-
-/* The optional ":SS", fraction and zone behind "HH:MM". */
-static bool clock_of(str *s, int64_t *us) {
-    int h, m, sec = 0, frac;
-    if (!digits(s, 2, &h) || !eat(s, ":") || !digits(s, 2, &m)) return false;
-    if (eat(s, ":") && !digits(s, 2, &sec)) return false;
-    if (h > 24 || m > 59 || sec > 60) return false;
-    int64_t t = ((int64_t)h * 60 + m) * 60 + sec, u = 0, unit = 100000;
-    if (eat(s, ".,"))
-        for (; digits(s, 1, &frac); unit /= 10) u += frac * unit;
-    while (eat(s, " ")) {
-    }
-    int zh = 0, zm = 0;
-    bool neg = s->n && s->p[0] == '-';
-    if (eat(s, "+-")) {
-        if (!digits(s, 2, &zh)) return false;
-        eat(s, ":");
-        if (s->n && !digits(s, 2, &zm)) return false;
-        t -= (neg ? -1 : 1) * ((int64_t)zh * 60 + zm) * 60;
-    } else if (str_istarts(*s, STR("utc")) || str_istarts(*s, STR("gmt"))) {
-        *s = str_skip(*s, 3);
-    } else {
-        eat(s, "zZ");
-    }
-    *us = t * 1000000 + u;
-    return s->n == 0;
-}
-
-static int month_of(str s) {
-    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    for (int i = 0; s.n >= 3 && i < 12; i++)
-        if (memcmp(names + 3 * i, s.p, 3) == 0) return i + 1;
-    return 0;
-}
-
-static bool calendar(str s, uint64_t *us) {
-    int y, m, d;
-    int64_t clock = 0;
-    str t = s;
-    if (digits(&t, 4, &y) && eat(&t, "-/") && digits(&t, 2, &m) && eat(&t, "-/") && digits(&t, 2, &d)) {
-        if (t.n && (!eat(&t, "tT _") || !clock_of(&t, &clock))) return false;
-    } else {
-        t = s; /* access logs: 24/Nov/2026:22:40:01 +0000 */
-        if (!digits(&t, 2, &d) || !eat(&t, "/") || (m = month_of(t)) == 0) return false;
-        t = str_skip(t, 3);
-        if (!eat(&t, "/") || !digits(&t, 4, &y) || !eat(&t, ":") || !clock_of(&t, &clock)) return false;
-    }
-    if (y < 2000 || y > 2099 || m < 1 || m > 12 || d < 1 || d > 31) return false;
-    *us = (uint64_t)(days_of(y, m, d) * 86400000000 + clock);
+/* {"$date": …} of document stores, {seconds, nanos} of protobuf. */
+static bool time_object(jval v, uint64_t *us) {
+    static const str whole[] = {STR_INIT("$date"), STR_INIT("seconds"), STR_INIT("_seconds"),
+                                STR_INIT("$numberLong")};
+    static const str rest[] = {STR_INIT("nanos"), STR_INIT("nanoseconds"), STR_INIT("_nanoseconds")};
+    jval x = {.type = J_NONE};
+    int64_t nanos = 0;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole && x.type == J_NONE; i++) x = lazy_get(v, whole[i]);
+    if (x.type == J_OBJECT) x = lazy_get(x, STR("$numberLong"));
+    if ((x.type != J_STRING && x.type != J_NUMBER) || !lazy_time(x, us)) return false;
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        if (lazy_i64(lazy_get(v, rest[i]), &nanos) && nanos > 0 && nanos < 1000000000)
+            *us += (uint64_t)nanos / 1000;
     return true;
 }
 
 bool lazy_time(jval v, uint64_t *us) {
+    char plain[64];
     str s = str_trim(number_text(v));
     struct decimal d;
+    if (v.type == J_OBJECT) return time_object(v, us);
+    if (v.type == J_STRING && v.esc && v.raw.n < sizeof plain) { /* "2026\/11\/24", as PHP writes it */
+        size_t n = 0;
+        for (size_t i = 0; i < v.raw.n; i++)
+            if (v.raw.p[i] != '\\') plain[n++] = v.raw.p[i];
+        s = (str){plain, n};
+    }
     if (s.n == 0) return false;
-    if (!decimal(s, &d)) return calendar(s, us);
+    if (when_parse(s, us)) return true;
+    if (!decimal(s, &d)) return false;
     int64_t whole, t, per_second = 1;
     if (d.neg || !scaled(d, 0, &whole)) return false;
     for (int shift = 6; shift >= -3; shift -= 3, per_second *= 1000) {

@@ -99,7 +99,10 @@ static void collect(jval object, str in, int64_t n[N_COUNTS], uint32_t *seen, un
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             if (!str_eq(names[i].key, key) || !str_eq(names[i].in, in)) continue;
             int64_t c;
-            if (!lazy_i64(v, &c)) break;
+            if (!lazy_i64(v, &c)) { /* too large for anything, or no number */
+                *suspect = *suspect || v.type == J_NUMBER;
+                break;
+            }
             if (c < 0 || c > (int64_t)1 << 50) *suspect = true, c = 0;
             bool again = *seen >> names[i].n & 1; /* the same count under a second name: the larger one */
             n[names[i].n] = again && n[names[i].n] > c ? n[names[i].n] : c;

@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 import unittest
+import zlib
 from fractions import Fraction
 
 from lib import FIXTURES, Dray, Upstream, chat, dray_bin, provider, run_dray, shared, until
@@ -227,6 +228,95 @@ class Sample(unittest.TestCase):
             self.assertEqual(code, 1)
             self.assertIn("no call in these logs has a text", err)
             self.assertFalse(os.path.exists(out))
+
+
+class Hostile(unittest.TestCase):
+    """Bad input is counted with its place, the rest is read, and nothing is fatal."""
+
+    def pair(self, i, **more):
+        return {"request": {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Classify {i} as a or b"}]},
+                "response": {"id": f"c{i}", "model": "gpt-4o", "created": 1767323045 + i, "choices": [{"message": {"role": "assistant", "content": "a"}}],
+                             "usage": {"prompt_tokens": 10 + i, "completion_tokens": 2, "total_tokens": 12 + i}}, **more}
+
+    def lines(self, n=6):
+        return [json.dumps(self.pair(i)).encode() for i in range(n)]
+
+    def check(self, data, calls, tokens=None, **want):
+        r = report("-", stdin=data)
+        self.assertEqual(r["calls"], calls)
+        if tokens is not None:
+            self.assertEqual(r["input_tokens"], tokens)
+        found = {p["problem"]: [p["count"]] + [x["line"] for x in p["first"]] for p in r["problems"]}
+        for name, places in want.items():
+            self.assertEqual(found.get(name), places, (name, found))
+        return r
+
+    def test_long_line(self):
+        with tempfile.NamedTemporaryFile(suffix=".jsonl") as f:
+            rows = self.lines()
+            f.write(b"\n".join(rows[:3]) + b'\n{"request":{"messages":[{"role":"user","content":"' + b"x" * 100_000_000 + b'"}]}}\n' + b"\n".join(rows[3:]))
+            f.flush()
+            p = subprocess.run(["/usr/bin/env", "python3", "-c", "import resource, subprocess, sys; p = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE); sys.stdout.buffer.write(p.stdout);"
+                                " print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)", dray_bin(), "analyze", "--json", f.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            r = json.loads(p.stdout)
+            self.assertEqual((r["calls"], r["input_tokens"]), (6, 75))
+            self.assertEqual([(x["problem"], x["count"], x["first"][0]["line"], x["first"][0]["file"]) for x in r["problems"]], [("too_long", 1, 4, f.name)])
+            if "asan" not in dray_bin():
+                self.assertLess(int(p.stderr), 200_000)  # kB
+
+    def test_lines(self):
+        a = self.lines()
+        self.check(a[0] + b"\n" + b"\0" * 50 + b"\n" + a[1].replace(b"Classify", b"Cl\0ssify") + b"\n" + a[2], 3, 33, unreadable=[1, 2], encoding=[2, 2, 3])
+        self.check(a[0] + b"\n" + a[1][:80] + b"\n" + a[2] + b"\n" + a[3][:-5], 2, 22, unreadable=[2, 2, 4])
+        self.check(a[0] + b'\n[1,2,3]\n"str"\n42\nnull\n{}\nrandom text\n' + a[1], 2, 21, unreadable=[6, 2, 3, 4])
+        self.check(b"\xef\xbb\xbf" + b"\r\n".join(a) + b"\r\n", 6, 75)
+        self.check(b"\n\n\n" + a[0] + b"\n\n\n" + a[1], 2, 21)
+        self.check(a[0] + b"\n" + b'{"request":' + b"[" * 200_000 + b"]" * 200_000 + b"}\n" + a[1], 2, 21)
+
+    def test_encodings(self):
+        text = b"\n".join(self.lines()).decode() + "\n"
+        for name in ("utf-16-le", "utf-16-be"):
+            self.check(("\ufeff" + text.replace("Classify", "Кла𝄞ify")).encode(name), 6, 75)
+        for data in ("\ufeffmodel,prompt_tokens,completion_tokens,user\ngpt-4o,10,2,Ä𝄞\n".encode("utf-16-le"), "model,prompt_tokens,completion_tokens,user\ngpt-4o,10,2,Ä𝄞\n".encode()):
+            self.assertEqual(self.check(data, 1, 10)["by_user"][0]["user"], "Ä𝄞")
+        self.check("model,prompt_tokens,completion_tokens,user\ngpt-4o,10,2,Müller\n".encode("latin-1"), 1, 10, encoding=[1, 2])
+
+    def test_csv(self):
+        head = b"model,prompt_tokens,completion_tokens,prompt\n"
+        self.check(head + b'gpt-4o,10,2,"a ""quoted"" line\nbreak, and comma"\ngpt-4o,11,3,"never closed\ngpt-4o,12,4,x\n', 2, 22, unreadable=[1, 4])
+        self.check(head + b"gpt-4o,10,2\ngpt-4o,10,2,a,b,c\ngpt-4o\n", 2, 20, unreadable=[1, 4])
+        self.check(head.replace(b",", b";") + b"gpt-4o;10;2;x\n", 1, 10)
+        self.check(head + b'gpt-4o,"1,234",2,x\ngpt-4o,"1,23",2,x\n', 2, 1234, negative=[1, 3])
+
+    def test_compressed_broken(self):
+        data = gzip.compress(b"\n".join(self.lines(5000)))
+        whole = zlib.decompressobj(31).decompress(data[:-3000]).count(b"\n")
+        self.assertTrue(0 < whole < 5000)
+        self.check(data[:-3000], whole, file_broken=[1, whole + 1])
+        self.check(gzip.compress(self.lines()[0] + b"\n") + gzip.compress(self.lines()[1] + b"\n"), 2, 21)
+        self.check(gzip.compress(self.lines()[0] + b"\n") + b"garbage", 1, 10, file_broken=[1, 2])
+
+    def test_contradictions(self):
+        a = self.lines()
+        other = json.dumps({**self.pair(1), "response": {**self.pair(1)["response"], "usage": {"prompt_tokens": 99, "completion_tokens": 2}}}).encode()
+        self.check(b"\n".join([a[0], a[0], a[1], other]), 3, 120, duplicate=[1, 2], id_reused=[1, 4])
+        plain = [{"model": "gpt-4o", "prompt_tokens": -5, "completion_tokens": 3}, {"model": "gpt-4o", "prompt_tokens": 1e30, "completion_tokens": 3}, {"model": None, "prompt_tokens": 12, "completion_tokens": 3},
+                 {"model": "no-such-model-9", "prompt_tokens": 12, "completion_tokens": 3}, {"model": "gpt-4o", "start_time": "2026-01-02T03:04:05Z", "end_time": "2026-01-02T03:04:04Z", "prompt_tokens": 1, "completion_tokens": 1}]
+        r = self.check("\n".join(map(json.dumps, plain)).encode(), 5, 25, negative=[2, 1, 2], no_model=[1, 3], unknown_price=[1, 4], skew=[1, 5])
+        self.assertEqual(r["cost_unknown_calls"], 2)  # and the totals say that they leave them out
+        self.assertTrue(any("is unknown" in n for n in r["notes"]), r["notes"])
+
+    def test_times(self):
+        same = ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000000000Z", "2026-01-02T05:04:05+02:00", "2026-01-02 03:04:05", "2026-01-02 03:04:05.000+00", "2026-01-02 03:04:05 UTC", "2026-01-01T19:04:05-0800",
+                "02/Jan/2026:03:04:05 +0000", 1767323045, 1767323045.0, 1767323045000, 1767323045000000, 1767323045000000000, "1767323045", "1767323045.25", "1.767323045e9", "Fri, 02 Jan 2026 03:04:05 GMT",
+                "Jan 2, 2026, 03:04:05 AM", "1/2/2026 3:04:05 AM", "2026/01/02 03:04:05", "20260102T030405Z", {"$date": "2026-01-02T03:04:05Z"}, {"seconds": 1767323045, "nanos": 5},
+                "2026-01-02 03:04:05.000000 +0000 UTC", "2026-01-01 22:04:05 -0500 EST"]
+        none = ["2026-W01-5", "1969-01-01T00:00:00Z", "2999-01-01", 0, -5, "never", None, 1e300, "01/02/2026 03:04", "2026-13-01", [], {}]
+        for t in same + none:
+            with self.subTest(t):
+                r = report("-", stdin=json.dumps({"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 1, "timestamp": t}).encode())
+                self.assertEqual((r["first"] or "none")[:19], "none" if t in none else "2026-01-02T03:04:05")
+                self.assertEqual("no_time" in problems(r), t in none)
 
 
 POLICY = """
