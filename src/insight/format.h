@@ -67,7 +67,7 @@ enum {
 
 struct log_format {
     const char *name, *title;
-    const char *keys; /* members or columns that tell it: "a b|c" = a and (b or c) */
+    const char *keys; /* members or columns that tell it: "a b|c" = a and (b or c); "x~y": a name with a space */
     uint8_t flags;
     const struct column *columns;
     /* Looks at what the columns gave; false: this record is no call. May be NULL. */

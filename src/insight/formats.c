@@ -35,9 +35,9 @@ static const struct column dray_columns[] = {{F_ID, "id"},
 
 static const struct column litellm_columns[] = {
     {F_ID, "request_id|id"},
-    {F_TIME, "startTime"},
-    {F_END, "endTime"},
-    {F_FIRST_AT, "completionStartTime"},
+    {F_TIME, "startTime|start_time|starttime"},
+    {F_END, "endTime|end_time|endtime"},
+    {F_FIRST_AT, "completionStartTime|completion_start_time|completionstarttime"},
     {F_DURATION_MS, "request_duration_ms"},
     {F_PROVIDER, "custom_llm_provider"},
     {F_MODEL, "model"},
@@ -69,10 +69,10 @@ static const struct column openrouter_columns[] = {{F_ID, "generation_id|id"},
                                                    {F_TAG, "app_name"},
                                                    {F_STREAM, "streamed"},
                                                    {F_COST, "cost_total|total_cost|usage"},
-                                                   {F_INPUT, "tokens_prompt|native_tokens_prompt"},
-                                                   {F_CACHED, "tokens_cached|native_tokens_cached"},
-                                                   {F_OUTPUT, "tokens_completion|native_tokens_completion"},
-                                                   {F_REASONING, "tokens_reasoning|native_tokens_reasoning"},
+                                                   {F_INPUT, "native_tokens_prompt|tokens_prompt"},
+                                                   {F_CACHED, "native_tokens_cached|tokens_cached"},
+                                                   {F_OUTPUT, "native_tokens_completion|tokens_completion"},
+                                                   {F_REASONING, "native_tokens_reasoning|tokens_reasoning"},
                                                    {F_END_TABLE, NULL}};
 
 static const struct column langfuse_columns[] = {
@@ -145,6 +145,20 @@ static const struct column portkey_columns[] = {{F_ID, "id"},
                                                 {F_ANSWER, "response.body|response"},
                                                 {F_END_TABLE, NULL}};
 
+static const struct column bedrock_columns[] = {{F_ID, "requestId"},
+                                                {F_TIME, "timestamp"},
+                                                {F_MODEL, "modelId"},
+                                                {F_KEY, "identity.arn"},
+                                                {F_TEAM, "accountId"},
+                                                {F_ERROR, "errorCode"},
+                                                {F_INPUT, "input.inputTokenCount"},
+                                                {F_CACHED, "input.cacheReadInputTokenCount"},
+                                                {F_WRITE_5M, "input.cacheWriteInputTokenCount"},
+                                                {F_OUTPUT, "output.outputTokenCount"},
+                                                {F_REQUEST, "input.inputBodyJson"},
+                                                {F_ANSWER, "output.outputBodyJson"},
+                                                {F_END_TABLE, NULL}};
+
 static const struct column anthropic_usage_columns[] = {{F_TIME, "usage_date_utc"},
                                                         {F_MODEL, "model_version|model"},
                                                         {F_KEY, "api_key"},
@@ -203,7 +217,8 @@ static const struct column plain_columns[] = {
     {F_DURATION_S, "Elapsed time"},
     {F_TTFT_MS, "ttft_ms"},
     {F_PROVIDER, "provider|custom_llm_provider|system"},
-    {F_MODEL, "model|Model|model_name|model_id|modelId|deployment|engine|properties.main_model|properties.model"},
+    {F_MODEL, "model|Model|model_name|model_id|modelId|deployment|engine|properties.main_model|properties.model|"
+              "extra.invocation_params.model|extra.metadata.ls_model_name"},
     {F_KEY, "key|api_key_name|api_key_alias|api_key"},
     {F_TEAM, "team|project|workspace|organization"},
     {F_USER, "user|user_id|userId|end_user"},
@@ -332,8 +347,8 @@ static bool fix_plain(struct log_reader *r, const struct row *row, struct log_ca
 
 const struct log_format log_formats[] = {
     {"dray", "dray's own ledger records", "id requested_model baseline_model", 0, dray_columns, fix_plain, NULL},
-    {"litellm-spend", "LiteLLM spend logs (CSV, JSONL)", "request_id spend startTime", 0, litellm_columns,
-     fix_litellm, NULL},
+    {"litellm-spend", "LiteLLM spend logs (CSV, JSONL)", "request_id spend startTime|start_time|starttime", 0,
+     litellm_columns, fix_litellm, NULL},
     {"litellm-payload", "LiteLLM standard logging payload", "response_cost startTime model", 0, litellm_columns,
      fix_litellm, NULL},
     {"openrouter", "OpenRouter activity export", "generation_id|native_tokens_prompt tokens_prompt", 0,
@@ -342,9 +357,16 @@ const struct log_format log_formats[] = {
      langfuse_columns, fix_langfuse, NULL},
     {"helicone", "Helicone requests", "request_created_at request_id", 0, helicone_columns, NULL, NULL},
     {"portkey", "Portkey logs", "ai_model|ai_org request|req_units", 0, portkey_columns, fix_portkey, NULL},
-    {"otlp", "OpenTelemetry GenAI spans (OTLP JSON)", "resourceSpans|scopeSpans|spans", 0, NULL, NULL, read_otlp},
+    {"otlp", "OpenTelemetry GenAI spans (OTLP JSON)",
+     "resourceSpans|scopeSpans|instrumentationLibrarySpans|spans|batches", 0, NULL, NULL, read_otlp},
+    {"otlp-span", "OpenTelemetry spans one by one, as SDKs print them", "attributes context name", 0, NULL, NULL,
+     read_otlp},
     {"codex", "Codex session", "type payload timestamp", 0, NULL, NULL, read_codex},
-    {"claude-code", "Claude Code session", "type sessionId", 0, NULL, NULL, read_claude_code},
+    {"claude-code", "Claude Code session",
+     "type sessionId|session_id|leafUuid|snapshot sessionId|message|subtype|leafUuid|snapshot", 0, NULL, NULL,
+     read_claude_code},
+    {"bedrock", "Amazon Bedrock invocation logs", "modelId input|output operation|schemaType", FMT_EXCLUDES,
+     bedrock_columns, NULL, NULL},
     {"openai-usage", "OpenAI usage buckets (sums)", "start_time results", FMT_AGGREGATE, NULL, NULL,
      read_openai_usage},
     {"openai-usage-csv", "OpenAI usage export (sums)", "start_time|start_time_iso num_model_requests",
@@ -363,26 +385,36 @@ const struct log_format log_formats[] = {
      deepseek_cost_columns, fix_cost_only, NULL},
     {"aider-chat", "aider chat history", "sent received cache_hit", FMT_EXCLUDES, sent_columns, NULL, NULL},
     {"calls", "one call a row, under common names",
-     "prompt_tokens|input_tokens|promptTokens|inputTokens|tokens_prompt|tokens_in|ContextTokens|input_length|num_"
+     "prompt_tokens|input_tokens|promptTokens|inputTokens|tokens_prompt|tokens_in|ContextTokens|Request~tokens|"
+     "input_length|num_"
      "prompt_tokens|"
      "num_prefill_tokens "
      "completion_tokens|output_tokens|completionTokens|outputTokens|tokens_completion|tokens_out|GeneratedTokens|"
+     "Response~tokens|"
      "output_length|num_completion_tokens|num_decode_tokens",
      0, plain_columns, fix_plain, NULL},
     {"requests", "requests and answers of OpenAI, Anthropic or Gemini (pairs, batch files, stored completions)",
      "request|response|messages|prompt|contents|choices|content|input|inputs|body|output|result|usage|candidates|"
-     "kwargs",
+     "kwargs|request_body|response_body|requestBody|responseBody|req|resp|res",
      0, NULL, NULL, read_pair},
     {NULL, NULL, NULL, 0, NULL, NULL, NULL},
 };
 
 /* ---- telling ---- */
 
+/* A name with spaces is written with '~' for them. */
+static bool has_key(const struct row *row, str name) {
+    char spaced[64];
+    if (str_chr(name, '~') < 0 || name.n >= sizeof spaced) return row_has(row, name);
+    for (size_t i = 0; i < name.n; i++) spaced[i] = name.p[i] == '~' ? ' ' : name.p[i];
+    return row_has(row, (str){spaced, name.n});
+}
+
 static bool has_keys(const struct row *row, const char *keys) {
     str rest = str_from(keys), all, any;
     while (str_cut(&rest, ' ', &all)) {
         bool found = false;
-        while (!found && str_cut(&all, '|', &any)) found = row_has(row, any);
+        while (!found && str_cut(&all, '|', &any)) found = has_key(row, any);
         if (!found) return false;
     }
     return true;

@@ -82,6 +82,8 @@ static const struct name {
     T("cacheWriteInputTokens", N_WRITE, EXCLUDES),
     T("promptTokens", N_INPUT, INCLUDES),
     T("completionTokens", N_OUTPUT, 0),
+    T("cachedInputTokens", N_CACHED, INCLUDES),
+    T("reasoningTokens", N_REASONING, 0),
 #undef T
 #undef D
 };

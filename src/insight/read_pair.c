@@ -278,23 +278,24 @@ void log_answer(jval v, struct log_call *c, arena *a) {
 
 /* ---- the record ---- */
 
-static const struct column around[] = {{F_ID, "id|request_id|call_id"},
-                                       {F_TIME, "timestamp|ts|time|started_at|start_time|created_at|date"},
-                                       {F_END, "ended_at|end_time"},
-                                       {F_DURATION_MS, "duration_ms|latency_ms|response_time_ms"},
-                                       {F_DURATION_S, "duration_s|latency_s"},
-                                       {F_TTFT_MS, "ttft_ms"},
-                                       {F_PROVIDER, "provider"},
-                                       {F_KEY, "key|api_key_name|api_key_alias"},
-                                       {F_TEAM, "team|project"},
-                                       {F_USER, "user_id|end_user"},
-                                       {F_SESSION, "session_id|session|trace_id|conversation_id"},
-                                       {F_TAG, "tag|tags|name"},
-                                       {F_TASK, "task|dray_task"},
-                                       {F_STAKES, "stakes|dray_stakes"},
-                                       {F_STATUS, "status|status_code|response.status|response.status_code"},
-                                       {F_COST, "cost|cost_usd"},
-                                       {F_END_TABLE, NULL}};
+static const struct column around[] = {
+    {F_ID, "id|request_id|call_id"},
+    {F_TIME, "timestamp|ts|time|started_at|start_time|startTime|created_at|createdAt|date|datetime"},
+    {F_END, "ended_at|end_time"},
+    {F_DURATION_MS, "duration_ms|latency_ms|response_time_ms"},
+    {F_DURATION_S, "duration_s|latency_s"},
+    {F_TTFT_MS, "ttft_ms"},
+    {F_PROVIDER, "provider"},
+    {F_KEY, "key|api_key_name|api_key_alias"},
+    {F_TEAM, "team|project"},
+    {F_USER, "user_id|end_user"},
+    {F_SESSION, "session_id|session|trace_id|conversation_id"},
+    {F_TAG, "tag|tags|name"},
+    {F_TASK, "task|dray_task"},
+    {F_STAKES, "stakes|dray_stakes"},
+    {F_STATUS, "status|status_code|response.status|response.status_code"},
+    {F_COST, "cost|cost_usd"},
+    {F_END_TABLE, NULL}};
 
 /* The first of `keys` whose value is an object or text holding one; 0 when none is. */
 static unsigned part_of(const struct row *row, unsigned parent, const char *keys, jval *v) {
@@ -340,7 +341,7 @@ static bool read_path(struct log_call *c, str path) {
 /* Reads the request; false when its path says that it is no call. */
 static bool request_part(const struct row *row, struct log_call *c) {
     jval v, body;
-    unsigned i = part_of(row, 0, "request request_body kwargs inputs input params", &v);
+    unsigned i = part_of(row, 0, "request request_body requestBody req kwargs inputs input params", &v);
     str path = row_text(row, "request.path|request.url|path|url|endpoint|request_path");
     unsigned b = part_of(row, i, "body json", &body);
     if (b) {
@@ -352,10 +353,10 @@ static bool request_part(const struct row *row, struct log_call *c) {
 }
 
 static void answer_part(const struct row *row, struct log_call *c) {
-    static const char *const wholes[] = {"response",   "response_body", "result", "outputs",
-                                         "completion", "output",        NULL};
+    static const char *const wholes[] = {"response", "response_body", "responseBody", "resp",   "res",
+                                         "result",   "outputs",       "completion",   "output", NULL};
     jval v;
-    unsigned i = part_of(row, 0, "response response_body result outputs", &v), b = 0;
+    unsigned i = part_of(row, 0, "response response_body responseBody resp res result outputs output", &v), b = 0;
     if (i) {
         jval body = {.type = J_NONE};
         b = lazy_at(&row->x, i, STR("body"));

@@ -2,6 +2,8 @@
  * providers' usage buckets, access logs. */
 #include "insight/format.h"
 
+#include "base/buf.h"
+
 /* ---- OTLP JSON ----
  * Agent and workflow spans repeat the usage of the calls inside of them, so only spans that are calls
  * count. Two generations of names are in the wild. 64-bit integers are strings. */
@@ -76,6 +78,17 @@ static const struct {
     {STR_INIT("gen_ai.completion"), S_ANSWER},
     {STR_INIT("gen_ai.usage.cost"), S_COST},
     {STR_INIT("dray.cost.usd"), S_COST},
+    /* OpenLLMetry's first names, OpenInference's */
+    {STR_INIT("llm.request.type"), S_OPERATION},
+    {STR_INIT("openinference.span.kind"), S_OPERATION},
+    {STR_INIT("llm.provider"), S_PROVIDER},
+    {STR_INIT("llm.model_name"), S_MODEL},
+    {STR_INIT("embedding.model_name"), S_MODEL},
+    {STR_INIT("llm.token_count.prompt"), S_INPUT},
+    {STR_INIT("llm.token_count.completion"), S_OUTPUT},
+    {STR_INIT("llm.token_count.prompt_details.cache_read"), S_CACHED},
+    {STR_INIT("llm.token_count.prompt_details.cache_write"), S_WRITE},
+    {STR_INIT("llm.token_count.completion_details.reasoning"), S_REASONING},
 };
 
 struct span_usage {
@@ -113,96 +126,166 @@ static void span_attribute(struct log_call *c, struct span_usage *u, enum span_w
 }
 
 static bool is_call_span(str operation) {
-    static const str calls[] = {STR_INIT("chat"), STR_INIT("text_completion"), STR_INIT("generate_content"),
-                                STR_INIT("embeddings"), STR_INIT("completion")};
+    static const str calls[] = {STR_INIT("chat"),       STR_INIT("text_completion"), STR_INIT("generate_content"),
+                                STR_INIT("embeddings"), STR_INIT("completion"),      STR_INIT("embedding"),
+                                STR_INIT("LLM"),        STR_INIT("EMBEDDING"),       STR_INIT("rerank")};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (str_eq(operation, calls[i])) return true;
     return false;
+}
+
+/* Messages that are spread over attributes ("gen_ai.prompt.0.content") as a list again. */
+struct spread {
+    buf prompt, answer;
+    str role;
+};
+
+static bool spread_attribute(struct spread *x, str key, jval v) {
+    static const struct {
+        str head;
+        bool answer;
+    } heads[] = {{STR_INIT("gen_ai.prompt."), false},
+                 {STR_INIT("gen_ai.completion."), true},
+                 {STR_INIT("llm.input_messages."), false},
+                 {STR_INIT("llm.output_messages."), true}};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        if (!str_starts(key, heads[i].head) || v.type != J_STRING) continue;
+        if (str_ends(key, STR(".role"))) x->role = v.raw;
+        if (!str_ends(key, STR(".content"))) return true;
+        buf *to = heads[i].answer ? &x->answer : &x->prompt;
+        buf_printf(to, "%s{\"role\":\"" STR_FMT "\",\"content\":\"", to->n ? "," : "[",
+                   STR_ARG(str_take(x->role, 40)));
+        buf_str(to, v.raw);
+        buf_strz(to, "\"}");
+        return true;
+    }
+    return false;
+}
+
+static jval spread_list(const buf *b, arena *a) {
+    if (!b->n || b->failed) return (jval){.type = J_NONE};
+    return (jval){.raw = arena_printf(a, STR_FMT "]", (int)b->n, b->p), .type = J_ARRAY};
+}
+
+/* One attribute, of OTLP's list of {key, value} or of a plain object. */
+static void take_attribute(struct log_call *c, struct span_usage *u, struct spread *x, str *operation, str key,
+                           jval v, arena *a) {
+    for (size_t i = 0; i < sizeof span_words / sizeof *span_words; i++) {
+        if (!str_eq(span_words[i].key, key)) continue;
+        if (span_words[i].word == S_OPERATION) {
+            if (!operation->n) *operation = lazy_text(v, a);
+        } else {
+            span_attribute(c, u, span_words[i].word, v, a);
+        }
+        return;
+    }
+    spread_attribute(x, key, v);
+}
+
+static void read_attributes(struct log_call *c, struct span_usage *u, str *operation, jval attributes, arena *a) {
+    enum { SPREAD_MAX = 16 << 20 };
+    struct spread x = {.role = STR("user")};
+    struct lazy_it it = lazy_iter(attributes);
+    jval item, v;
+    str key;
+    buf_init(&x.prompt, SPREAD_MAX);
+    buf_init(&x.answer, SPREAD_MAX);
+    while (attributes.type == J_OBJECT && lazy_next(&it, &key, &v)) take_attribute(c, u, &x, operation, key, v, a);
+    while (attributes.type == J_ARRAY && lazy_item(&it, &item)) {
+        jval name = lazy_get(item, STR("key"));
+        if (name.type == J_STRING)
+            take_attribute(c, u, &x, operation, name.raw, any_value(lazy_get(item, STR("value")), a), a);
+    }
+    if (!lazy_present(c->text.prompt)) c->text.prompt = spread_list(&x.prompt, a);
+    if (!lazy_present(c->text.answer)) c->text.answer = spread_list(&x.answer, a);
+    buf_free(&x.prompt);
+    buf_free(&x.answer);
+}
+
+static bool span_failed(jval status) {
+    int64_t code;
+    jval s = lazy_get(status, STR("code"));
+    if (s.type == J_NONE) s = lazy_get(status, STR("status_code"));
+    return (lazy_i64(s, &code) && code == 2) || (s.type == J_STRING && str_ends(s.raw, STR("ERROR")));
+}
+
+static void settle_span(struct log_call *c, const struct span_usage *u) {
+    if (!u->any) return;
+    int64_t apart = u->n[S_CACHED] + u->n[S_WRITE];
+    if (apart > u->n[S_INPUT]) c->usage.suspect = true;
+    c->usage.source = TOKENS_PROVIDER;
+    c->usage.units[USAGE_CACHED_INPUT] = u->n[S_CACHED];
+    c->usage.units[USAGE_CACHE_WRITE_5M] = u->n[S_WRITE];
+    c->usage.units[USAGE_INPUT] = apart > u->n[S_INPUT] ? u->n[S_INPUT] : u->n[S_INPUT] - apart;
+    c->usage.units[USAGE_REASONING] = u->n[S_REASONING] < u->n[S_OUTPUT] ? u->n[S_REASONING] : u->n[S_OUTPUT];
+    c->usage.units[USAGE_OUTPUT] = u->n[S_OUTPUT] - c->usage.units[USAGE_REASONING];
 }
 
 static void read_span(struct log_reader *r, jval span) {
     arena *a = log_reader_arena(r);
     struct log_call c;
     struct span_usage u = {.any = false};
-    str operation = STR_NONE, key, k2;
-    jval v, attributes = {.type = J_NONE}, item, span_id = {.type = J_NONE};
+    str operation = STR_NONE, key;
+    jval v, attributes = {.type = J_NONE}, span_id = {.type = J_NONE};
     uint64_t begin = 0, end = 0;
     log_call_init(&c);
-    struct lazy_it it = lazy_iter(span), at;
+    struct lazy_it it = lazy_iter(span);
     while (lazy_next(&it, &key, &v)) {
         if (str_eq(key, STR("attributes")))
             attributes = v;
-        else if (str_eq(key, STR("startTimeUnixNano")))
+        else if (str_eq(key, STR("startTimeUnixNano")) || str_eq(key, STR("start_time")))
             lazy_time(v, &begin);
-        else if (str_eq(key, STR("endTimeUnixNano")))
+        else if (str_eq(key, STR("endTimeUnixNano")) || str_eq(key, STR("end_time")))
             lazy_time(v, &end);
         else if (str_eq(key, STR("spanId")))
             span_id = v;
+        else if (str_eq(key, STR("context")))
+            span_id = lazy_get(v, STR("span_id"));
         else if (str_eq(key, STR("traceId")))
             c.session = lazy_text(v, a);
-        else if (str_eq(key, STR("status"))) {
-            int64_t code;
-            jval s = lazy_get(v, STR("code"));
-            if ((lazy_i64(s, &code) && code == 2) ||
-                (s.type == J_STRING && str_eq(s.raw, STR("STATUS_CODE_ERROR"))))
-                c.failed = true;
-        }
+        else if (str_eq(key, STR("status")))
+            c.failed = c.failed || span_failed(v);
     }
-    at = lazy_iter(attributes);
-    while (lazy_item(&at, &item)) {
-        jval name = lazy_get(item, STR("key"));
-        if (name.type != J_STRING) continue;
-        k2 = name.raw;
-        for (size_t i = 0; i < sizeof span_words / sizeof *span_words; i++) {
-            if (!str_eq(span_words[i].key, k2)) continue;
-            v = any_value(lazy_get(item, STR("value")), a);
-            if (span_words[i].word == S_OPERATION)
-                operation = lazy_text(v, a);
-            else
-                span_attribute(&c, &u, span_words[i].word, v, a);
-        }
-    }
-    if (!is_call_span(operation)) {
+    read_attributes(&c, &u, &operation, attributes, a);
+    if (c.model.n == 0) c.model = c.requested;
+    /* what says no operation is a call when it has a model and tokens */
+    if (operation.n ? !is_call_span(operation) : !u.any || c.model.n == 0) {
         log_skip(r);
         return;
     }
-    if (str_eq(operation, STR("embeddings"))) c.task = TASK_EMBED, c.task_source = TASK_BY_ENDPOINT;
-    if (c.model.n == 0) c.model = c.requested;
+    if (str_istarts(operation, STR("embedding"))) c.task = TASK_EMBED, c.task_source = TASK_BY_ENDPOINT;
     if (c.id.n == 0) c.id = lazy_text(span_id, a);
     c.time_us = begin;
     if (end > begin) c.duration_us = end - begin;
     c.skew = end && end < begin;
-    if (u.any) {
-        int64_t apart = u.n[S_CACHED] + u.n[S_WRITE];
-        if (apart > u.n[S_INPUT]) c.usage.suspect = true;
-        c.usage.source = TOKENS_PROVIDER;
-        c.usage.units[USAGE_CACHED_INPUT] = u.n[S_CACHED];
-        c.usage.units[USAGE_CACHE_WRITE_5M] = u.n[S_WRITE];
-        c.usage.units[USAGE_INPUT] = apart > u.n[S_INPUT] ? u.n[S_INPUT] : u.n[S_INPUT] - apart;
-        c.usage.units[USAGE_REASONING] = u.n[S_REASONING] < u.n[S_OUTPUT] ? u.n[S_REASONING] : u.n[S_OUTPUT];
-        c.usage.units[USAGE_OUTPUT] = u.n[S_OUTPUT] - c.usage.units[USAGE_REASONING];
-    }
+    settle_span(&c, &u);
     log_emit(r, &c);
 }
 
-static void read_spans(struct log_reader *r, jval container, const char *const *levels) {
-    struct lazy_it it = lazy_iter(lazy_get(container, str_from(levels[0])));
-    jval item;
+/* The levels around spans, by their names of now and of before 2022. */
+static const char *const levels[][2] = {
+    {"resourceSpans", "batches"}, {"scopeSpans", "instrumentationLibrarySpans"}, {"spans", "spans"}};
+enum { LEVELS = sizeof levels / sizeof *levels };
+
+static void read_spans(struct log_reader *r, jval container, unsigned level) {
+    jval list = lazy_get(container, str_from(levels[level][0])), item;
+    if (list.type == J_NONE) list = lazy_get(container, str_from(levels[level][1]));
+    struct lazy_it it = lazy_iter(list);
     while (lazy_item(&it, &item)) {
-        if (levels[1])
-            read_spans(r, item, levels + 1);
+        if (level + 1 < LEVELS)
+            read_spans(r, item, level + 1);
         else
             read_span(r, item);
     }
 }
 
 void read_otlp(struct log_reader *r, const struct row *row) {
-    static const char *const levels[] = {"resourceSpans", "scopeSpans", "spans", NULL};
-    for (unsigned i = 0; i < 3; i++)
-        if (row_has(row, str_from(levels[i]))) {
-            read_spans(r, row->x.m[0].val, levels + i);
+    for (unsigned i = 0; i < LEVELS; i++)
+        if (row_has(row, str_from(levels[i][0])) || row_has(row, str_from(levels[i][1]))) {
+            read_spans(r, row->x.m[0].val, i);
             return;
         }
+    read_span(r, row->x.m[0].val); /* one span as SDKs print it */
 }
 
 /* ---- Claude Code ----
@@ -235,7 +318,7 @@ void read_claude_code(struct log_reader *r, const struct row *row) {
         log_skip(r);
         return;
     }
-    c.session = row_text(row, "sessionId");
+    c.session = row_text(row, "sessionId|session_id");
     c.tag = STR("claude-code");
     lazy_time(row_get(row, "timestamp"), &c.time_us);
     c.stream = true;

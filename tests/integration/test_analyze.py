@@ -294,7 +294,7 @@ class Hostile(unittest.TestCase):
         self.assertTrue(0 < whole < 5000)
         self.check(data[:-3000], whole, file_broken=[1, whole + 1])
         self.check(gzip.compress(self.lines()[0] + b"\n") + gzip.compress(self.lines()[1] + b"\n"), 2, 21)
-        self.check(gzip.compress(self.lines()[0] + b"\n") + b"garbage", 1, 10, file_broken=[1, 2])
+        self.check(gzip.compress(self.lines()[0] + b"\n") + b"garbage", 1, 10, file_broken=[1, 1])
 
     def test_contradictions(self):
         a = self.lines()
