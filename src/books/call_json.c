@@ -174,4 +174,6 @@ void call_json(jw *w, const struct ledger_call *c) {
     text(w, "observed_tier", r->observed_tier);
     text(w, "observed_model", r->observed_model);
     money(w, "observed_cost", r->observed_cost);
+    jw_key(w, "observed_named");
+    r->observed_model.n ? jw_u64(w, r->observed_named) : jw_null(w);
 }

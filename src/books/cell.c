@@ -3,6 +3,8 @@
  * zero, those numbers, whether it is timed, and the three latencies, all as varints. */
 #include "books/cell.h"
 
+#include "books/schema.h"
+
 #include <stdlib.h>
 
 const char *const cell_table[CELL_LEVELS] = {"cell_hour", "cell_day", "cell_month"};
@@ -286,8 +288,8 @@ static bool read_days(struct reading *r, int64_t from, int64_t to, err *e) {
            read_level(r, CELL_DAY, TOTALS_ONLY, begin, end, e) && read_level(r, CELL_DAY, EVERYTHING, end, to, e);
 }
 
-bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
-                 void *ctx, err *e) {
+static bool read_all(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
+                     void *ctx, err *e) {
     struct reading r = {.db = db, .each = each, .ctx = ctx, .more = true};
     r.from = (int64_t)(from / HOUR_US);
     r.to = (int64_t)((to + HOUR_US - 1) / HOUR_US);
@@ -304,5 +306,15 @@ bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx
                read_level(&r, CELL_HOUR, EVERYTHING, last * 24, r.to, e);
     good = good && (!r.more || cell_each_pending(db, read_pending, &r, e));
     sqlite3_finalize(r.dims);
+    return good;
+}
+
+/* In one snapshot: what is flushed meanwhile would be read twice, or not at all. */
+bool rollup_read(sqlite3 *db, uint64_t from, uint64_t to, bool (*each)(void *ctx, const struct cell_row *c),
+                 void *ctx, err *e) {
+    bool own = sqlite3_get_autocommit(db);
+    if (own && !sql_exec(db, "BEGIN", e)) return false;
+    bool good = read_all(db, from, to, each, ctx, e);
+    if (own) sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     return good;
 }

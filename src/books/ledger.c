@@ -24,7 +24,8 @@
     "rates.id,"                                                                                                   \
     " rates.input, rates.cached_input, rates.output, rates.reasoning, c.start_us, c.first_byte_us, c.end_us,"     \
     " c.ttft_us, c.duration_us, c.overhead_us, c.quality, c.quality_source, c.task_confidence, c.difficulty,"     \
-    " c.propensity, candidates.targets, c.expected, c.prompt_hash, c.template_hash, c.facts"
+    " c.propensity, candidates.targets, c.expected, c.prompt_hash, c.template_hash, c.facts,"                     \
+    " route.observed_named"
 #define ROW_FROM                                                                                                  \
     " FROM call c LEFT JOIN who ON who.id=c.who LEFT JOIN route ON route.id=c.route LEFT JOIN kind ON"            \
     " kind.id=c.kind LEFT JOIN rates ON rates.id=c.rates LEFT JOIN user ON user.id=c.user LEFT JOIN session ON"   \
@@ -314,6 +315,7 @@ static void read_row(sqlite3_stmt *q, arena *a, struct ledger_call *c) {
     get_candidates(&r, rec);
     rec->prompt_hash = (uint64_t)get_int(&r);
     get_facts(&r, c, &k, tags, confidence, difficulty);
+    rec->observed_named = (uint8_t)get_int(&r);
 }
 
 /* The narrow tables. */

@@ -15,6 +15,10 @@ enum { RECORD_ATTEMPTS_MAX = 16, RECORD_CANDIDATES_MAX = 16 };
 
 enum cache_result { CACHE_MISS, CACHE_EXACT, CACHE_SEMANTIC };
 
+/* Whether mode: route would do as was observed: yes; only with reroute: always, as the client named its model;
+ * not at all, as it named provider/model, or a name of reroute: never. */
+enum observed_named { OBSERVED_ROUTED, OBSERVED_NAMED, OBSERVED_FIXED };
+
 struct record_attempt {
     uint8_t n;                                /* from 1 */
     uint16_t status;                          /* HTTP status, 0 when there was none */
@@ -49,7 +53,8 @@ struct record {
     bool label_pending; /* an amendment with the facts is on its way: the fold waits for it */
     uint64_t prompt_hash;
     str observed_tier, observed_model; /* mode: observe */
-    int64_t observed_cost;
+    uint8_t observed_named;            /* enum observed_named */
+    int64_t observed_cost;             /* expected at begin; at end: of the usage there was */
     /* how it ended: known at end */
     str provider, model; /* that answered; empty when none did */
     uint16_t status;     /* HTTP status sent to the client; 499: it had gone */

@@ -152,11 +152,12 @@ static void quality_of(const struct record_amend *m, struct cell_sums *s) {
 
 static void observed_of(const struct record *r, struct cell_sums *s) {
     if (r->observed_model.n == 0 || r->cost == COST_UNKNOWN || r->observed_cost == COST_UNKNOWN) return;
-    s->observed = 1;
-    s->observed_paid = r->cost;
-    s->observed_cost = r->observed_cost;
-    double d = (double)(r->cost - r->observed_cost) * 1e-9;
-    s->observed_cost_sq = llround(d * d * 1e12);
+    int64_t would = r->observed_named == OBSERVED_FIXED ? r->cost : r->observed_cost;
+    double d = (double)(r->cost - would) * 1e-9;
+    *(r->observed_named ? &s->named : &s->observed) = 1;
+    *(r->observed_named ? &s->named_paid : &s->observed_paid) = r->cost;
+    *(r->observed_named ? &s->named_cost : &s->observed_cost) = would;
+    *(r->observed_named ? &s->named_cost_sq : &s->observed_cost_sq) = llround(d * d * 1e12);
 }
 
 void rollup_of(const struct folded *f, str gateway, bool cut, struct cell_call *out) {

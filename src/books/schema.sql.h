@@ -6,7 +6,7 @@
     "CREATE TABLE route(id INTEGER PRIMARY KEY, hash INTEGER UNIQUE, dialect TEXT, endpoint TEXT,"                \
     " requested_model TEXT, rule TEXT, tier TEXT, provider TEXT, model TEXT, baseline_model TEXT,"                \
     " observed_tier TEXT, observed_model TEXT, config_version TEXT, price_version TEXT, service_tier TEXT,"       \
-    " dropped TEXT);"                                                                                             \
+    " dropped TEXT, observed_named TEXT);"                                                                        \
     "CREATE TABLE kind(id INTEGER PRIMARY KEY, hash INTEGER UNIQUE, task TEXT, task_source TEXT, stakes TEXT,"    \
     " stream INTEGER, status INTEGER, cache TEXT, finish TEXT, token_source TEXT, suspect INTEGER);"              \
     "CREATE TABLE rates(id INTEGER PRIMARY KEY, hash INTEGER UNIQUE, input INTEGER, cached_input INTEGER,"        \

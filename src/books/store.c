@@ -196,10 +196,11 @@ static int64_t who_id(struct store *st, const struct record *r, str gateway, err
 }
 
 static int64_t route_id(struct store *st, const struct record *r, err *e) {
-    str v[14] = {r->dialect,        r->endpoint,      r->requested_model, r->rule,          r->tier,
+    str v[15] = {r->dialect,        r->endpoint,      r->requested_model, r->rule,          r->tier,
                  r->provider,       r->model,         r->baseline_model,  r->observed_tier, r->observed_model,
-                 r->config_version, r->price_version, r->service_tier,    r->dropped};
-    for (int i = 0; i < 14; i++)
+                 r->config_version, r->price_version, r->service_tier,    r->dropped,       STR_NONE};
+    if (r->observed_named) v[14] = r->observed_named == OBSERVED_NAMED ? STR("1") : STR("2");
+    for (int i = 0; i < 15; i++)
         if (!v[i].p) v[i] = STR("");
     return store_dict_id(&st->dict, TABLE_route, v, e);
 }

@@ -42,7 +42,7 @@ void store_dict_free(struct store_dict *d) {
 static bool prepare(struct store_dict *d, enum store_table t, err *e) {
     if (d->put[t]) return true;
     char sql[256];
-    static const char marks[] = ",?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"; /* the hash and 14 columns */
+    static const char marks[] = ",?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"; /* the hash and 15 columns */
     sqlite3_snprintf(sizeof sql, sql, "INSERT INTO %s VALUES(NULL%.*s)", tables[t].name,
                      (int)(2 * (tables[t].columns + tables[t].tuple)), marks);
     if (sqlite3_prepare_v3(d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &d->put[t], NULL) != SQLITE_OK)

@@ -11,7 +11,7 @@
 /* Tables with a hash: X(table, columns). */
 #define TUPLES(X)                                                                                                 \
     X(who, 3)                                                                                                     \
-    X(route, 14)                                                                                                  \
+    X(route, 15)                                                                                                  \
     X(kind, 9)                                                                                                    \
     X(rates, 4)                                                                                                   \
     X(candidates, 1)

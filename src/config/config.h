@@ -203,6 +203,7 @@ struct resolution {
     int32_t id;           /* RESOLVED_TARGET: place in router.target, -1: on the fly */
     bool reroute;         /* RESOLVED_TARGET: the policy decides all the same (reroute: always) */
     bool fixed;           /* RESOLVED_TARGET: nothing but this target (reroute: never), whatever hints say */
+    bool addressed;       /* RESOLVED_TARGET: by provider/model, which reroute: always doesn't move */
 };
 /* "auto", "auto:TIER", a configured name, "provider/model", a bare upstream name (CONTRACT section 3).
  * `dialect` is the client's. Strings of the result are views of `model` or of the snapshot. No allocation. */

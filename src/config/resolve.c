@@ -126,6 +126,7 @@ void config_resolve(const struct config *c, str model, enum dialect dialect, str
     if (p && (size_t)slash + 1 < model.n) {
         resolve_target(c, p, str_skip(model, (size_t)slash + 1), model, out);
         out->fixed = c->reroute == REROUTE_NEVER;
+        out->addressed = true;
         return;
     }
     str catalog = catalog_provider_of(model);

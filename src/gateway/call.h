@@ -62,7 +62,6 @@ struct call_request {
     struct target on_the_fly; /* storage for a provider/model target */
     bool has_on_the_fly;
     struct plan observed;
-    bool has_observed;
     uint64_t timeout_us; /* x-dray-timeout-ms; 0: none */
     struct iovec iov[2 * OPENAI_SPLICES_MAX + 4];
     struct http_header kept[CALL_KEPT_MAX]; /* copies, lower-case names; not zeroed */
@@ -117,7 +116,10 @@ struct call {
     uint32_t input_estimate;
     bool plain_text; /* input_estimate is of all there is: no tools, no media */
     str baseline_name;
-    const struct price *baseline_price;
+    const struct price *baseline_price, *observed_price;
+    int64_t observed_cost; /* mode: observe: expected before the call */
+    bool observed;
+    uint8_t observed_named; /* enum observed_named */
     struct attempt attempt;
     struct wants wants;             /* what of the answer can be checked */
     struct answer *answer;          /* what the provider's answer told */

@@ -304,11 +304,18 @@ static void observe(struct call *c) {
     const struct router *router = &c->config->router;
     if (c->config->mode != MODE_OBSERVE || r->named.what == RESOLVED_TIER) return;
     read_facts(c);
+    c->observed_named = c->routed                              ? OBSERVED_ROUTED
+                        : r->named.addressed || r->named.fixed ? OBSERVED_FIXED
+                                                               : OBSERVED_NAMED;
     if (!c->routed)
         decide(router, &r->facts, decide_draw(c->id), &r->observed);
     else
         r->observed = r->plan;
-    r->has_observed = true;
+    c->observed = r->observed.count > 0;
+    if (c->observed) {
+        c->observed_price = router->target[r->observed.target[0]].price;
+        c->observed_cost = price_expect(c->observed_price, r->facts.input_tokens, decide_output_tokens(&r->facts));
+    }
     if (!c->routed) return;
     c->routed = false;
     if (r->named.what == RESOLVED_TARGET) {

@@ -39,11 +39,19 @@ static void add_candidates(const struct call *c, struct record *r) {
 
 static void add_observed(const struct call *c, struct record *r) {
     const struct plan *p = &c->r->observed;
-    if (!c->r->has_observed || !p->count) return;
-    const struct target *t = &c->config->router.target[p->target[0]];
+    if (!c->observed) return;
     r->observed_tier = p->tier;
-    r->observed_model = t->name;
-    r->observed_cost = price_expect(t->price, c->r->facts.input_tokens, decide_output_tokens(&c->r->facts));
+    r->observed_model = c->config->router.target[p->target[0]].name;
+    r->observed_named = c->observed_named;
+    r->observed_cost = c->observed_cost;
+}
+
+/* What the policy's choice would have cost, now that the usage is known. A call without an answer says nothing. */
+static int64_t observed_cost(const struct call *c, const struct usage *u) {
+    struct usage_cost cost;
+    if (!c->observed || u->source == TOKENS_NONE) return COST_UNKNOWN;
+    price_usage(c->observed_price, u, &cost);
+    return cost.total;
 }
 
 void settle_begin(struct call *c) {
@@ -171,6 +179,7 @@ void settle(struct call *c) {
         r.finish = c->answer->finish;
         r.answer_id = str_make(c->answer->id, c->answer->id_len);
         if (t->target.price) r.price_version = t->target.price->version;
+        r.observed_cost = observed_cost(c, &r.usage);
     }
     r.dropped = c->dropped;
     r.duration_us = clock_mono_us() - c->begin_us;

@@ -18,8 +18,7 @@ enum dialect record_dialect(const struct record *r) {
 static bool same_observed(const struct config *c, const struct decision *d, const struct record *r) {
     if (!d->plan.count) return false;
     const struct target *t = &c->router.target[d->plan.target[0]];
-    return str_eq(d->plan.tier, r->observed_tier) && str_eq(t->name, r->observed_model) &&
-           r->observed_cost == price_expect(t->price, d->facts.input_tokens, decide_output_tokens(&d->facts));
+    return str_eq(d->plan.tier, r->observed_tier) && str_eq(t->name, r->observed_model);
 }
 
 bool decision_same(const struct config *c, const struct decision *d, const struct record *r) {

@@ -241,11 +241,21 @@ static int64_t side(const struct cell_sums *s, int want) {
 int64_t spend_input(const struct cell_sums *s) { return side(s, 1); }
 int64_t spend_output(const struct cell_sums *s) { return side(s, 2); }
 
-int64_t spend_observed_error(const struct cell_sums *s) {
-    if (s->observed < 2) return 0;
-    double n = (double)s->observed, d = (double)(s->observed_paid - s->observed_cost) * 1e-9;
-    double squares = (double)s->observed_cost_sq * 1e-12, variance = squares - d * d / n;
+static int64_t error_of(int64_t calls, int64_t difference, int64_t squares_1e12) {
+    if (calls < 2) return 0;
+    double n = (double)calls, d = (double)difference * 1e-9;
+    double variance = (double)squares_1e12 * 1e-12 - d * d / n;
     return variance > 0 ? (int64_t)(1.96 * sqrt(variance * n / (n - 1)) * 1e9) : 0;
+}
+
+struct spend_would spend_would(const struct cell_sums *s, bool reroute) {
+    struct spend_would w = {.calls = s->observed + s->named,
+                            .paid = s->observed_paid + s->named_paid,
+                            .cost = s->observed_cost + (reroute ? s->named_cost : s->named_paid)};
+    w.saved = w.paid - w.cost;
+    w.error = reroute ? error_of(w.calls, w.saved, s->observed_cost_sq + s->named_cost_sq)
+                      : error_of(s->observed, w.saved, s->observed_cost_sq);
+    return w;
 }
 
 bool spend_read(struct spend *s, sqlite3 *db, uint64_t from, uint64_t to, const struct config *config, err *e) {

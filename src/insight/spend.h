@@ -77,8 +77,14 @@ void spend_sorted(const struct spend_table *t, int by, const struct spend_line *
 int64_t spend_saved(const struct cell_sums *s);
 int64_t spend_input(const struct cell_sums *s);
 int64_t spend_output(const struct cell_sums *s);
-/* Half the width of the 95 % interval of observed calls' saving. */
-int64_t spend_observed_error(const struct cell_sums *s);
+/* What routing would have done to the calls of mode: observe. */
+struct spend_would {
+    int64_t calls, paid, cost, saved;
+    int64_t error; /* half the width of the 95 % interval of saved */
+};
+/* With this configuration in mode: route, where calls that named their model stay; with `reroute`: those too go
+ * where the policy says. The usage is that of the answers there were. */
+struct spend_would spend_would(const struct cell_sums *s, bool reroute);
 /* What limits the claims: calls back for each sentence. */
 void spend_notes(const struct spend *s, void (*each)(void *ctx, const char *sentence), void *ctx);
 

@@ -109,20 +109,28 @@ static void saved(const struct spend *s, jw *w) {
     jw_object_end(w);
 }
 
+static void would(struct spend_would x, jw *w) {
+    count(w, "calls", x.calls);
+    money(w, "paid", x.paid);
+    money(w, "routing_would_have_cost", x.cost);
+    money(w, "would_have_saved", x.saved);
+    money(w, "would_have_saved_low", x.saved - x.error);
+    money(w, "would_have_saved_high", x.saved + x.error);
+}
+
 static void observed(const struct cell_sums *s, jw *w) {
     jw_key(w, "observed");
-    if (!s->observed) {
+    if (!s->observed && !s->named) {
         jw_null(w);
         return;
     }
-    int64_t would = s->observed_paid - s->observed_cost, error = spend_observed_error(s);
     jw_object(w);
-    count(w, "calls", s->observed);
-    money(w, "paid", s->observed_paid);
-    money(w, "routing_would_have_cost", s->observed_cost);
-    money(w, "would_have_saved", would);
-    money(w, "would_have_saved_low", would - error);
-    money(w, "would_have_saved_high", would + error);
+    would(spend_would(s, false), w);
+    count(w, "calls_that_named_their_model", s->named);
+    jw_key(w, "with_reroute_always");
+    jw_object(w);
+    would(spend_would(s, true), w);
+    jw_object_end(w);
     jw_object_end(w);
 }
 

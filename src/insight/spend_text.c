@@ -73,12 +73,14 @@ static unsigned facts_of(const struct spend *s, struct fact f[FACTS_SHOWN]) {
                  s->time.total_s, report_count(c, (uint64_t)s->time.calls));
         put(f, &n, "time saved", value, "");
     }
-    if (a->observed) {
-        int64_t would = a->observed_paid - a->observed_cost, error = spend_observed_error(a);
-        char e[40];
-        snprintf(value, sizeof value, "%s, give or take %s, of %s calls", report_money(m, would),
-                 report_money(e, error), report_count(c, (uint64_t)a->observed));
-        put(f, &n, "what routing would have saved (observe)", value, "");
+    for (int reroute = 0; reroute < 2; reroute++) {
+        struct spend_would w = spend_would(a, reroute);
+        char e[40], paid[40];
+        if (!w.calls || (reroute && !a->named)) continue;
+        snprintf(value, sizeof value, "%s of %s, give or take %s, over %s calls", report_money(m, w.saved),
+                 report_money(paid, w.paid), report_money(e, w.error), report_count(c, (uint64_t)w.calls));
+        put(f, &n, reroute ? "the same with reroute: always" : "what routing would have saved (observe)", value,
+            "");
     }
     const struct {
         const char *label;

@@ -78,9 +78,9 @@ def one_process(args):
     return out
 
 
-def send(port, some, count, processes=3):
+def send(port, some, count, processes=3, seed=0):
     """Sends `count` calls drawn from the shapes; list of (call id, index of its shape, status)."""
     raw = [wire(s) for s in some]
-    parts = [(port, raw, count // processes + (k < count % processes), k + 1) for k in range(processes)]
+    parts = [(port, raw, count // processes + (k < count % processes), seed * 100 + k) for k in range(processes)]
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         return [x for part in pool.map(one_process, parts) for x in part]

@@ -160,7 +160,9 @@ static void test_claims(void **state) {
     assert_true(str_eq(s.frontier.model, STR("openai/gpt-4o")));
     assert_true(s.frontier.saved > 0 && s.single.saved < 0); /* one cheap model would have been cheaper still */
     assert_int_equal(a->observed, CALLS - CALLS / 100);
-    assert_true(spend_observed_error(a) > 0);
+    struct spend_would w = spend_would(a, false), all = spend_would(a, true);
+    assert_true(w.error > 0 && w.calls == a->observed && w.saved == a->observed_paid - a->observed_cost);
+    assert_true(all.saved == w.saved && all.error == w.error);
     buf out;
     buf_init(&out, 16 << 20);
     spend_json(&s, &out);
