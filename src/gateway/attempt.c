@@ -98,7 +98,11 @@ static str build_head(struct call *c, struct provider_pool *pool, unsigned piece
     for (unsigned i = 0; i < r->kept_count; i++)
         if (wanted(p, r->kept[i].name) && dialect_keeps_header(c, r->kept[i].name))
             add_header(b, r->kept[i].name, r->kept[i].value);
-    if (c->method == HTTP_POST) buf_printf(b, "content-length: %llu\r\n", (unsigned long long)body_len);
+    if (c->method == HTTP_POST) {
+        buf_strz(b, "content-length: ");
+        buf_u64(b, body_len);
+        buf_strz(b, "\r\n");
+    }
     buf_strz(b, "\r\n");
     return arena_str(&r->a, buf_view(b));
 }

@@ -172,6 +172,14 @@ static void send_head(struct call *c, const struct http_head *h) {
     if (c->conn) conn_send(c->conn, &v, 1);
 }
 
+/* What Bedrock says in headers: the kind of error ("ValidationException:http://…"), the tokens of an embedding. */
+static void bedrock_head(struct call *c, const struct http_head *h) {
+    str error = http_get_name(h, STR("x-amzn-errortype")), name;
+    uint64_t said;
+    if (str_cut(&error, ':', &name)) c->error_type = arena_str(&c->a, name);
+    if (str_u64(http_get_name(h, STR("x-amzn-bedrock-input-token-count")), &said)) c->input_said = (int64_t)said;
+}
+
 void relay_head(struct call *c, const struct http_head *h) {
     buf *b = &c->w->text;
     c->answer = arena_new(&c->a, struct answer);
@@ -181,10 +189,8 @@ void relay_head(struct call *c, const struct http_head *h) {
     c->relay_sse = is_event_stream(c, h) && h->status < 300;
     c->strip = c->relay_sse && c->attempt.injected && !c->compressed;
     c->retry_told = http_get(h, HTTP_RETRY_AFTER).n > 0;
-    str error = http_get_name(h, STR("x-amzn-errortype")), name; /* "ValidationException:http://…" */
-    if (c->attempt.translated && str_cut(&error, ':', &name)) c->error_type = arena_str(&c->a, name);
-    uint64_t said;
-    c->input_said = str_u64(http_get_name(h, STR("x-amzn-bedrock-input-token-count")), &said) ? (int64_t)said : -1;
+    c->input_said = -1;
+    if (c->attempt.translated || c->attempt.speaks == CHAT_BEDROCK) bedrock_head(c, h);
     buf_clear(b);
     c->list_down &= c->relay_sse && !c->compressed;
     c->strip |= c->list_down;
