@@ -166,13 +166,20 @@ static struct media_job *job_new(struct call *c) {
     return j;
 }
 
+/* What can't be had is as what can't be carried (`translation:`): a reason to refuse, or left out and listed. */
+static void without(struct call *c, const char *why) {
+    if (c->config->translation == TRANSLATION_STRICT)
+        attempt_unsupported(c, STR("url"), why);
+    else
+        attempt_go_on(c);
+}
+
 void media_ask(struct call *c) {
     struct media *m = gateway_media(c->w->gateway);
     struct media_job *j = job_new(c);
     if (j->count > PARTS_MAX) {
         job_free(j);
-        attempt_unsupported(c, STR("messages"),
-                            "This provider wants the bytes of what stands elsewhere, and too much does.");
+        without(c, "This provider wants the bytes of what stands elsewhere, and too much does.");
         return;
     }
     pthread_mutex_lock(&m->lock);
@@ -220,7 +227,7 @@ static void come_back(struct media_job *j) {
     }
     snprintf(text, sizeof text, "What stands at a URL of the request could not be fetched for this provider: %s.",
              j->why.msg);
-    attempt_unsupported(c, STR("url"), text);
+    without(c, text);
 }
 
 void media_collect(struct worker *w) {

@@ -99,6 +99,11 @@ class Media(unittest.TestCase):
         m = self.dray.call(ask(*[f"{self.root}/png?{i}" for i in range(21)]))
         self.assertEqual((m.status, "too much" in m.json()["error"]["message"]), (400, True))
 
+    def test_what_cannot_be_had_is_left_out_where_that_is_allowed(self):
+        with Dray(f"workers: 1\ntranslation: drop\nproviders:\n  b: {{kind: bedrock, region: us-east-1, api_key: k, base_url: \"http://127.0.0.1:{self.up.port}\"}}\n") as dray:
+            m = dray.call(ask(f"{self.root}/png"))
+            self.assertEqual((m.status, m.get("x-dray-dropped"), self.images()), (200, "image url", []))
+
     def test_the_client_goes_while_it_is_fetched(self):
         before = len(self.web.requests)
         with Client(self.dray.port) as c:

@@ -71,6 +71,14 @@ class Providers(unittest.TestCase):
             self.assertEqual((q["max_tokens"], q["random_seed"], q["model"]), (7, 3, "x"))
             self.assertLessEqual({"seed", "max_completion_tokens", "stream_options"} & set(q), set())
             self.assertEqual(events(m.body)[-1], "[DONE]")
+            # each of these alone is reason enough
+            for name, more in (("messages", {"messages": TURN, "tools": [TOOL]}), ("max_tokens", {"max_completion_tokens": 7}), ("random_seed", {"seed": 3}),
+                               ("system", {"messages": [{"role": "developer", "content": "x"}, *TURN[:1]]})):
+                with self.subTest(name):
+                    self.assertEqual(dray.call({"model": "m/x", "messages": TURN[:1], **more}).status, 200)
+                    q = up.last().json()
+                    self.assertTrue({"messages": lambda: len(q["messages"][2]["tool_call_id"]) == 9, "system": lambda: q["messages"][0]["role"] == "system"}
+                                    .get(name, lambda: q[name] in (7, 3))())
             # what it takes as it is passes as it is, whatever else is in it
             body = json.dumps({"model": "m/x", "messages": TURN[:1], "safe_prompt": True}, indent=1).encode()
             self.assertEqual(dray.call(body).status, 200)
