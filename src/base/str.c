@@ -30,17 +30,26 @@ ptrdiff_t str_chr(str s, char c) {
 }
 
 #if defined(__x86_64__)
-/* Where the first and the last byte of the needle stand at its distance, 32 places at a time: there it is
- * compared. Advances `*at` to where fewer than 32 places are left; returns whether it was found there. */
+/* Where the first and the last byte of the needle stand at its distance. */
+__attribute__((target("avx2"))) static inline __m256i ends_at(const char *p, str needle, __m256i first,
+                                                              __m256i last) {
+    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + needle.n - 1));
+    return _mm256_and_si256(_mm256_cmpeq_epi8(a, first), _mm256_cmpeq_epi8(b, last));
+}
+
+/* Looks for such places, 64 at a time, and compares there. Advances `*at` to where fewer are left; returns whether
+ * it was found there. */
 __attribute__((target("avx2"))) static bool find_avx2(str s, str needle, size_t *at) {
     const __m256i first = _mm256_set1_epi8(needle.p[0]), last = _mm256_set1_epi8(needle.p[needle.n - 1]);
-    for (; s.n - *at >= needle.n + 31; *at += 32) {
+    for (; s.n - *at >= needle.n + 63; *at += 64) {
         const char *p = s.p + *at;
-        __m256i a = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p), first);
-        __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + needle.n - 1));
-        unsigned mask = (unsigned)_mm256_movemask_epi8(_mm256_and_si256(a, _mm256_cmpeq_epi8(b, last)));
+        __m256i lo = ends_at(p, needle, first, last), hi = ends_at(p + 32, needle, first, last);
+        __m256i any = _mm256_or_si256(lo, hi);
+        if (_mm256_testz_si256(any, any)) continue;
+        uint64_t mask = (uint32_t)_mm256_movemask_epi8(lo) | (uint64_t)(uint32_t)_mm256_movemask_epi8(hi) << 32;
         for (; mask; mask &= mask - 1) {
-            size_t i = (size_t)__builtin_ctz(mask);
+            size_t i = (size_t)__builtin_ctzll(mask);
             if (memcmp(p + i, needle.p, needle.n)) continue;
             *at += i;
             return true;

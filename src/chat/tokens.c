@@ -13,7 +13,7 @@
 #include "base/json_lex.h"
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 /* Into functions for the baseline and for wider processors. */
@@ -235,6 +235,8 @@ static void runs_add_escaped(struct runs *r, str s) {
 /* ---- characters ---- */
 
 /* Of the block's bytes: which begin a character, which are backslashes, which are a u. */
+typedef void leads_fn(const char *p, uint64_t *lead, uint64_t *back, uint64_t *u);
+
 static ALWAYS_INLINE void leads(const char *p, uint64_t *lead, uint64_t *back, uint64_t *u) {
     *lead = *back = *u = 0;
 #if defined(__SSE2__)
@@ -268,14 +270,14 @@ static ALWAYS_INLINE uint64_t unicode_surplus(str s, size_t at, uint64_t begins)
 }
 
 /* Code points of `s`; escapes count as one each, surrogate pairs together. */
-static ALWAYS_INLINE uint64_t chars_with(str s, bool escaped) {
+static ALWAYS_INLINE uint64_t chars_with(str s, bool escaped, leads_fn *leads_of) {
     uint64_t n = 0, lead, back, u;
     size_t step;
     for (size_t i = 0; i < s.n; i += step) {
         char last[BLOCK] = {0};
         step = s.n - i < BLOCK ? s.n - i : BLOCK;
         if (step < BLOCK) memcpy(last, s.p + i, step);
-        leads(step < BLOCK ? last : s.p + i, &lead, &back, &u);
+        leads_of(step < BLOCK ? last : s.p + i, &lead, &back, &u);
         if (step < BLOCK) lead &= ((uint64_t)1 << step) - 1;
         if (escaped && back) {
             uint64_t begins = json_escapes(back);
@@ -292,8 +294,22 @@ static ALWAYS_INLINE uint64_t chars_with(str s, bool escaped) {
 }
 
 #if defined(__x86_64__)
+__attribute__((target("avx2"))) static inline uint64_t mask64(__m256i lo, __m256i hi) {
+    return (uint32_t)_mm256_movemask_epi8(lo) | (uint64_t)(uint32_t)_mm256_movemask_epi8(hi) << 32;
+}
+
+__attribute__((target("avx2"))) static inline void leads_avx2(const char *p, uint64_t *lead, uint64_t *back,
+                                                              uint64_t *u) {
+    __m256i lo = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i hi = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+    __m256i cont = _mm256_set1_epi8(-65), slash = _mm256_set1_epi8('\\'), letter = _mm256_set1_epi8('u');
+    *lead = mask64(_mm256_cmpgt_epi8(lo, cont), _mm256_cmpgt_epi8(hi, cont));
+    *back = mask64(_mm256_cmpeq_epi8(lo, slash), _mm256_cmpeq_epi8(hi, slash));
+    *u = mask64(_mm256_cmpeq_epi8(lo, letter), _mm256_cmpeq_epi8(hi, letter));
+}
+
 __attribute__((target("avx2,bmi,bmi2,popcnt"))) static uint64_t chars_avx2(str s, bool escaped) {
-    return chars_with(s, escaped);
+    return chars_with(s, escaped, leads_avx2);
 }
 #endif
 
@@ -301,7 +317,7 @@ static uint64_t count_chars(str s, bool escaped) {
 #if defined(__x86_64__)
     if (has_avx2()) return chars_avx2(s, escaped);
 #endif
-    return chars_with(s, escaped);
+    return chars_with(s, escaped, leads);
 }
 
 /* ---- the estimate ---- */
