@@ -17,7 +17,14 @@ static const struct setting {
     {"litellm_params.base_url", FIT_EXACT, ""},
     {"litellm_params.custom_llm_provider", FIT_EXACT, ""},
     {"litellm_params.api_version", FIT_MANUAL,
-     "dray speaks Azure's v1 API, which needs no version; check base_url"},
+     "dray speaks Azure's v1 API, which needs no version; the older one with the provider's api_version"},
+    {"litellm_params.aws_region_name", FIT_MANUAL, "say it as the provider's region"},
+    {"litellm_params.aws_profile_name", FIT_MANUAL, "say it as the provider's profile"},
+    {"litellm_params.aws_access_key_id", FIT_MANUAL, "put the key into the environment or a profile"},
+    {"litellm_params.aws_secret_access_key", FIT_MANUAL, "put the key into the environment or a profile"},
+    {"litellm_params.vertex_project", FIT_MANUAL, "say it as the provider's project"},
+    {"litellm_params.vertex_location", FIT_MANUAL, "say it as the provider's region"},
+    {"litellm_params.vertex_credentials", FIT_MANUAL, "say the file as the provider's credentials_file"},
     {"litellm_params.weight", FIT_EXACT, "as the weight in the name's tier"},
     {"litellm_params.timeout", FIT_APPROXIMATE, "as the provider's timeout: the first one of its deployments"},
     {"litellm_params.stream_timeout", FIT_MANUAL, "see timeout.first_byte of the provider"},
@@ -184,7 +191,7 @@ static void deployment(struct import *m, const ynode *d) {
     }
     str key = credential(m, text(params, "api_key"), k->key_env ? k->key_env : "API_KEY",
                          STR("litellm_params.api_key"), d->line);
-    if (key.n == 0 && k->key_env) key = arena_printf(&m->a, "${%s}", k->key_env);
+    if (key.n == 0 && k->key_env && k->auth != AUTH_AWS) key = arena_printf(&m->a, "${%s}", k->key_env);
     unsigned p = import_provider(m, is, address(m, base), key, seconds(m, text(params, "timeout")));
     if (str_chr(group, '*') >= 0) {
         import_note(m, FIT_EXACT, arena_printf(&m->a, "model_list." STR_FMT, STR_ARG(group)), d->line,
