@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -127,6 +128,16 @@ class Vertex(unittest.TestCase):
         with Dray(self.google.config()) as d:
             until(lambda: self.google.given >= 2, "a second token")
             until(lambda: d.call(CHAT).status == 200 and self.google.calls()[-1].get("authorization") == f"Bearer ya29.token-{self.google.given}", "it is used")
+
+    def test_a_provider_that_comes_with_a_reload(self):
+        g = self.google
+        with Dray("workers: 1\nproviders:\n  o: {kind: openai, base_url: \"http://127.0.0.1:9/v1\", api_key: k}\n") as d:
+            self.assertNotEqual(d.call(CHAT).status, 200)
+            with open(f"{d.dir}/dray.yaml", "w", encoding="utf-8") as f:
+                f.write(f"listen: 127.0.0.1:{d.port}\n" + g.config())
+            d.process.send_signal(signal.SIGHUP)
+            until(lambda: d.call(CHAT).status == 200, "it has its token")
+            self.assertEqual(g.given, 1)
 
     def test_no_token_is_said(self):
         self.google.status = 400
