@@ -45,6 +45,17 @@ unsigned form_pieces(struct call *c, uint64_t *total) {
     str body = buf_view(&r->body), model = c->attempt.target.model;
     const struct multipart_field *f = r->form ? multipart_find(r->form, body, STR("model")) : NULL;
     unsigned n = 1;
+    if (!f && r->path_model.n && r->form && !c->attempt.provider->api_version.n && str_starts(body, STR("--"))) {
+        str first =
+            str_make(r->form->delimiter + 2, r->form->delimiter_n - 2); /* the client named it in the path */
+        str part = arena_printf(
+            &r->a, STR_FMT "\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n" STR_FMT "\r\n",
+            STR_ARG(first), STR_ARG(model));
+        r->iov[n++] = (struct iovec){(char *)(uintptr_t)part.p, part.n};
+        r->iov[n++] = (struct iovec){r->body.p, body.n};
+        *total = part.n + body.n;
+        return n;
+    }
     if (!f || !model.n) {
         r->iov[n++] = (struct iovec){r->body.p, body.n};
         *total = body.n;

@@ -103,6 +103,13 @@ class Surfaces(unittest.TestCase):
                 row = self.booked(m, {"audio_seconds": 3}, 300000, task="audio")
                 self.assertEqual((row["provider"], row["model"], row["endpoint"]), ("o", "p", "transcriptions"))
 
+    def test_azures_client_names_the_model_in_the_path(self):
+        m, body = self.upload("/openai/deployments/o%2Fp/audio/transcriptions?api-version=2024-10-21", ("file", SOUND, "a.mp3"))
+        self.assertEqual(m.status, 200, m.body)
+        up = self.u.up.last()
+        self.assertEqual(up.path, "/v1/audio/transcriptions")
+        self.assertEqual(up.body, b'--x-9f\r\nContent-Disposition: form-data; name="model"\r\n\r\np\r\n' + body)
+
     def test_transcription_in_other_forms(self):
         self.u.answer = lambda x: x.whole({"task": "transcribe", "duration": 8.47, "text": "x", "segments": []})
         m, _ = self.upload("/v1/audio/translations", ("model", "o/p"), ("file", SOUND, "a.mp3"))
