@@ -20,6 +20,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ enum {
     EXPIRE_US = 250000,    /* between such deletions */
     EXPIRE_IDLE_US = 60000000,
     NICE = 5,
+    ASIDE_MAX = 5, /* broken ledgers kept */
 };
 
 /* ---- how it stands ---- */
@@ -97,18 +99,37 @@ void books_status(const struct books *cb, struct books_status *out) {
 
 /* ---- the store's file ---- */
 
+/* Of the files put aside the newest ASIDE_MAX stay: a disk that goes bad again and again must not fill itself. */
+static void bound_aside(struct books *b) {
+    char pattern[4300];
+    glob_t g;
+    snprintf(pattern, sizeof pattern, "%s.corrupt-*Z", b->path);
+    if (glob(pattern, 0, NULL, &g) != 0) return; /* sorted: by time */
+    for (size_t i = 0; i + ASIDE_MAX < g.gl_pathc; i++) {
+        log_event(LOG_WARN, "ledger_aside_removed", log_z("file", g.gl_pathv[i]));
+        static const char *const suffixes[] = {"", "-wal", "-shm"};
+        for (int k = 0; k < 3; k++) {
+            char path[4300];
+            snprintf(path, sizeof path, "%.4200s%s", g.gl_pathv[i], suffixes[k]);
+            unlink(path);
+        }
+    }
+    globfree(&g);
+}
+
 /* Puts aside a file that is no database, with its log. */
 static void put_aside(struct books *b) {
     char iso[28];
-    clock_iso(iso, clock_wall_us());
+    clock_iso(iso, clock_wall_us()); /* to the microsecond: none takes another's place */
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     for (int i = 0; i < 3; i++) {
         char from[4200], to[4300];
         snprintf(from, sizeof from, "%s%s", b->path, suffixes[i]);
-        snprintf(to, sizeof to, "%s.corrupt-%.19s%s", b->path, iso, suffixes[i]);
+        snprintf(to, sizeof to, "%s.corrupt-%s%s", b->path, iso, suffixes[i]);
         if (rename(from, to) == 0 && i == 0)
             log_event(LOG_ERROR, "ledger_corrupt", log_z("ledger", b->path), log_z("moved_to", to));
     }
+    bound_aside(b);
 }
 
 static int wal_grew(void *ctx, sqlite3 *db, const char *name, int pages) {

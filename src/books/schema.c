@@ -164,6 +164,8 @@ sqlite3 *schema_open_read(const char *path, err *e) {
     return NULL;
 }
 
+int64_t schema_forgotten(const uint64_t key[2], str user) { return (int64_t)siphash(key, user.p, user.n); }
+
 bool schema_key(sqlite3 *db, uint64_t key[2]) {
     key[0] = (uint64_t)sql_int(db, "SELECT value FROM meta WHERE name='dict_key_0'", 0);
     key[1] = (uint64_t)sql_int(db, "SELECT value FROM meta WHERE name='dict_key_1'", 0);

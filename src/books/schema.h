@@ -20,6 +20,8 @@ bool sql_exec(sqlite3 *db, const char *sql, err *e);
 int64_t sql_int(sqlite3 *db, const char *sql, int64_t otherwise);
 
 /* The key of the dictionaries' hashes, made with the ledger. */
+/* Keyed number of a user who is to be forgotten, as the table `forgotten` has it: not the name itself. */
+int64_t schema_forgotten(const uint64_t key[2], str user);
 bool schema_key(sqlite3 *db, uint64_t key[2]);
 
 #endif

@@ -35,5 +35,6 @@
     "CREATE TABLE usage_class(id INTEGER PRIMARY KEY, name TEXT, side INTEGER);"                                  \
     "CREATE TABLE quality(at INTEGER, source INTEGER, time INTEGER, score REAL, label TEXT, comment TEXT,"        \
     " PRIMARY KEY(at, source)) WITHOUT ROWID;"                                                                    \
+    "CREATE TABLE forgotten(user INTEGER PRIMARY KEY, before INTEGER NOT NULL);"                                  \
     "CREATE TABLE spool_state(segment TEXT PRIMARY KEY, applied INTEGER NOT NULL) WITHOUT ROWID;"                 \
     "CREATE TABLE open_call(id BLOB PRIMARY KEY, instance INTEGER NOT NULL, events BLOB NOT NULL) WITHOUT ROWID;"

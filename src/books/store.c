@@ -39,6 +39,7 @@ enum { PROBES_MAX = 4096, TEXT_MAX = 1 << 20, ROLLUP_FLUSH_US = 60000000, ROLLUP
     X(applied, "SELECT applied FROM spool_state WHERE segment=?")                                                 \
     X(set_applied, "INSERT OR REPLACE INTO spool_state VALUES(?,?)")                                              \
     X(drop_segment, "DELETE FROM spool_state WHERE segment=?")                                                    \
+    X(forgotten, "SELECT 1 FROM forgotten WHERE user=? AND before>?")                                             \
     X(spill, "INSERT OR REPLACE INTO open_call VALUES(?,?,?)")                                                    \
     X(unspill, "DELETE FROM open_call WHERE id=?")
 
@@ -57,6 +58,8 @@ struct store {
     struct ledger *reader;
     arena a; /* of one amendment */
     buf text;
+    uint64_t key[2];
+    bool any_forgotten;   /* the table has rows */
     int64_t data_version; /* PRAGMA data_version of what we remember; -1: nothing valid */
     uint64_t flushed;     /* clock_mono_us of the rollups' last flush */
 };
@@ -79,6 +82,7 @@ struct store *store_open(const char *path, bool full_sync, bool *garbage, err *e
     buf_room(&st->text, TEXT_MAX); /* views into it are taken while it grows: it must not move */
     bool good = schema_key(db, key) || fail(e, "the ledger has lost its keys");
     if (good) {
+        memcpy(st->key, key, sizeof key);
         store_dict_init(&st->dict, db, key);
         st->rollup = rollup_new(db, key);
         st->reader = ledger_over(db, e);
@@ -124,6 +128,7 @@ bool store_begin(struct store *st, err *e) {
             store_rollback(st);
             return false;
         }
+        st->any_forgotten = sql_int(st->db, "SELECT count(*) FROM forgotten", 0) > 0;
         st->data_version = version;
     }
     return true;
@@ -515,10 +520,29 @@ static bool put_quality(struct store *st, int64_t at, const struct record_amend 
 
 static bool has_words(const struct record_amend *m) { return m->label.n || m->comment.n; }
 
+/* Whether the user was forgotten after this call began. */
+static bool is_forgotten(struct store *st, const struct record *r) {
+    if (!st->any_forgotten || !r->user.n) return false;
+    struct binder b = {st->q[Q_forgotten], 1};
+    put_int(&b, schema_forgotten(st->key, r->user));
+    put_time(&b, r->time_us);
+    bool yes = sqlite3_step(b.q) == SQLITE_ROW;
+    sqlite3_reset(b.q);
+    return yes;
+}
+
+/* Nobody's any more: only its sums are kept. */
+static enum stored put_sums(struct store *st, const struct folded *f, str gateway, bool cut, err *e) {
+    struct cell_call cell;
+    rollup_of(f, gateway, cut, &cell);
+    return rollup_add(st->rollup, f->r.time_us, &cell, 1, e) ? STORED_NEW : STORED_FAILED;
+}
+
 enum stored store_put(struct store *st, const struct folded *f, str gateway, bool cut, err *e) {
     int64_t at;
     enum stored s = place(st, f->r.id, f->r.time_us, &at, e);
     if (s != STORED_NEW) return s;
+    if (is_forgotten(st, &f->r)) return put_sums(st, f, gateway, cut, e);
     buf_clear(&st->text);
     struct row_ids o;
     struct cell_call cell;

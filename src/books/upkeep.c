@@ -2,6 +2,7 @@
  * long; SQLite's data_version tells it that dictionaries and rollups changed under it. */
 #include "books/upkeep.h"
 
+#include "base/clock.h"
 #include "books/rollup.h"
 #include "books/schema.h"
 
@@ -80,6 +81,15 @@ static bool forget(sqlite3 *db, int64_t user, uint64_t *calls, err *e) {
     return true;
 }
 
+/* For the books thread: what is still on its way to the ledger of this person's calls gives its sums, and no row.
+ */
+static bool remember(sqlite3 *db, str user, err *e) {
+    uint64_t key[2];
+    if (!schema_key(db, key)) return fail(e, "the ledger has lost its keys");
+    return run(db, "INSERT OR REPLACE INTO forgotten VALUES(?,?)", schema_forgotten(key, user),
+               (int64_t)clock_wall_us(), e);
+}
+
 bool ledger_forget(const char *path, str user, uint64_t *calls, err *e) {
     *calls = 0;
     if (access(path, F_OK) != 0) return fail(e, "can't open the ledger %s: %s", path, strerror(errno));
@@ -88,7 +98,8 @@ bool ledger_forget(const char *path, str user, uint64_t *calls, err *e) {
     if (!db) return false;
     sqlite3_busy_timeout(db, BUSY_MS);
     int64_t id = user_id(db, user);
-    bool good = id >= 0 || fail(e, "%s", sqlite3_errmsg(db));
+    bool good = (id >= 0 || fail(e, "%s", sqlite3_errmsg(db))) && remember(db, user, e);
+    if (good) id = user_id(db, user);
     if (id > 0) good = forget(db, id, calls, e);
     sqlite3_close(db);
     return good;

@@ -5,9 +5,12 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 
-from lib import CHAT, Client, Dray, Upstream, clean_env, dray_bin, free_port, provider, until
+from lib import CHAT, Client, Dray, Upstream, clean_env, dray_bin, free_port, openai_ok, provider, request_bytes, run_dray, until
+from preload import shim_env
 
 
 def mount(directory, size):
@@ -127,6 +130,74 @@ class Database(Disk):
         d.settle()
         booked = {r["id"] for r in d.rows("SELECT id FROM calls")}
         self.assertFalse(set(ids) - booked)
+        d.stop()
+
+    @unittest.skipUnless(os.environ.get("DRAY_FULL"), "long form")
+    def test_locked_for_30_seconds(self):
+        d = self.dray()
+        d.call(CHAT)
+        d.settle()
+        db = sqlite3.connect(d.db, timeout=20, isolation_level=None)
+        db.execute("BEGIN EXCLUSIVE")
+        ids, begin = [], time.monotonic()
+        with Client(d.port) as c:
+            while time.monotonic() < begin + 30:
+                ids.append(c.request("POST", "/v1/chat/completions", CHAT).get("x-dray-call-id"))
+                time.sleep(0.005)
+        self.assertIn(b"locked", d.get("/readyz").body)
+        self.assertIn("locked", d.log())
+        db.execute("ROLLBACK")
+        db.close()
+        d.settle()
+        booked = [r["id"] for r in d.rows("SELECT id FROM calls")]
+        self.assertEqual(sorted(set(ids) - set(booked)), [])
+        self.assertEqual(len(booked), len(set(booked)))
+        d.stop()
+
+    def test_slow_disk(self):
+        """Every write and sync of the ledger's disk takes 50 ms: the spool takes the calls meanwhile, none is lost."""
+        d = Dray("workers: 1\nproviders:\n" + provider(self.up), directory=self.dir, env=shim_env(disk_ms=50))
+        self.addCleanup(lambda: d.process.poll() is None and d.kill())
+        ids = []
+        with Client(d.port) as c:
+            for _ in range(300):
+                m = c.request("POST", "/v1/chat/completions", CHAT)
+                self.assertEqual(m.status, 200)
+                ids.append(m.get("x-dray-call-id"))
+        behind = d.metric("dray_books_backlog_events")
+        self.assertGreater(behind, 0, "the ledger is behind")
+        d.settle(120)
+        self.assertEqual(d.metric("dray_books_lost_events_total") or 0, 0)
+        booked = [r["id"] for r in d.rows("SELECT id FROM calls", settle=False)]
+        self.assertEqual(sorted(booked), sorted(ids))
+        d.stop()
+
+    def test_forget_reaches_calls_on_their_way(self):
+        """Those that were not in the ledger yet when their user was forgotten leave their sums and no row."""
+        d = self.dray()
+        d.call(CHAT, headers={"x-dray-user": "ann"})
+        d.settle()
+        held = threading.Event()
+
+        def hold(x):
+            held.set()
+            release.wait(60)
+            openai_ok(x)
+        release, self.up.handler = threading.Event(), hold
+        with Client(d.port) as c:
+            c.send(request_bytes("POST", "/v1/chat/completions", CHAT, {"x-dray-user": "ann"}))
+            self.assertTrue(held.wait(20))
+            code, _, errors = run_dray("forget", "--user", "ann", "-c", os.path.join(d.dir, "dray.yaml"))
+            self.assertEqual(code, 0, errors)
+            release.set()
+            self.assertEqual(c.answer().status, 200)
+        self.up.handler = openai_ok
+        later = d.call(CHAT, headers={"x-dray-user": "ann"}).get("x-dray-call-id")  # after it: a new call
+        d.settle()
+        self.assertEqual([r["id"] for r in d.rows("SELECT id FROM calls WHERE user = 'ann'")], [later])
+        d.stop()
+        d.start()
+        self.assertEqual(d.rows("SELECT sum(calls) AS n FROM hours WHERE dimension = 'all'")[0]["n"], 3)
         d.stop()
 
     def test_slow_reader_of_the_ledger_disturbs_nothing(self):

@@ -97,15 +97,20 @@ static void test_garbage(void **state) {
     snprintf(cmd, sizeof cmd, "ls %s.corrupt-* >/dev/null", p.db);
     assert_int_equal(system(cmd), 0);
 
-    /* The same at the start. */
-    snprintf(cmd, sizeof cmd, "rm -f %s*; echo not a database, but long enough to be read as one > %s", p.db,
-             p.db);
+    /* The same at the start, where many were put aside before: the newest stay. */
+    snprintf(cmd, sizeof cmd,
+             "rm -f %s*; for i in 1 2 3 4 5 6 7 8 9; do touch %s.corrupt-2020-01-0${i}T00:00:00.000000Z; done; "
+             "echo not a database, but long enough to be read as one > %s",
+             p.db, p.db, p.db);
     assert_int_equal(system(cmd), 0);
     b = open_or_die(&c);
     book_some(b, 5, NOON);
     settle_books(b);
     books_close(b, 5000000);
     assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 5);
+    snprintf(cmd, sizeof cmd, "test \"$(ls %s.corrupt-* | wc -l)\" = 5 && test -e %s.corrupt-2020-01-09*", p.db,
+             p.db);
+    assert_int_equal(system(cmd), 0);
     place_remove(&p);
 }
 
