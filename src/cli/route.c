@@ -184,6 +184,8 @@ static void print_plain(const struct config *c, const struct facts *f, const str
     printf("task      %s (%s, confidence %.2f)\n", task_name((enum task)f->task),
            task_source_name((enum task_source)f->task_source), (double)f->task_confidence);
     print_semantic(r->semantic, f);
+    if (f->difficulty >= 0)
+        printf("difficult %.2f (that the light tier's answer is worse)\n", (double)f->difficulty);
     printf("stakes    %s\n", stakes_name((enum stakes)f->stakes));
     printf("input     %u tokens, %u characters%s%s%s\n", f->input_tokens, f->input_length,
            f->tools ? ", tools" : "", f->vision ? ", images" : "", f->schema ? ", structured output" : "");

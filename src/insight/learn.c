@@ -17,11 +17,12 @@ enum {
     QUALITY_EPOCHS = 12,
     TASK_EPOCHS = 6,
     FOLD_SALT = 77,
-    FEW_MODELS = 3,   /* scores per row at which a model's own part must carry more: they share little */
-    KNOWN_ROWS = 2,   /* a word is known when so many rows have it */
-    MARKS = 128,      /* of features_mark */
-    TRUST_ROWS = 200, /* half trust in the heads on a task that had so many rows */
-    PRIOR_ROWS = 100, /* what the usual difficulty of a task weighs, in rows */
+    FEW_MODELS = 3, /* scores per row at which a model's own part must carry more: they share little */
+    KNOWN_ROWS = 2, /* a word is known when so many rows have it */
+    MARKS = 128,    /* of features_mark */
+    PRIOR_ROWS =
+        100, /* what the usual difficulty of a task weighs, in rows, and that the heads know nothing of it; */
+    PRIOR_PERCENT = 5, /* or so many of all rows: a few exam questions that were taken for summaries are none */
 };
 
 /* Usual difficulty of a task for a light model, where there is no data: from the gains by category of MT-bench
@@ -307,10 +308,11 @@ static void trust_tasks(struct learner *l, const struct seen_gain *s, uint32_t n
         rows[t]++;
         worse[t] += s[i].worse;
     }
+    double prior = n * (double)PRIOR_PERCENT / 100;
+    prior = prior > PRIOR_ROWS ? prior : PRIOR_ROWS;
     for (unsigned t = 0; t <= CLASSIFY_TASKS; t++) {
-        h->task_trust[t] = (float)(h->tasks ? rows[t] / (rows[t] + TRUST_ROWS) : 1);
-        h->task_difficulty[t] =
-            (float)((worse[t] + PRIOR_ROWS * (double)usual_difficulty[t]) / (rows[t] + PRIOR_ROWS));
+        h->task_trust[t] = (float)(h->tasks ? rows[t] / (rows[t] + prior) : 1);
+        h->task_difficulty[t] = (float)((worse[t] + prior * (double)usual_difficulty[t]) / (rows[t] + prior));
     }
 }
 
