@@ -215,18 +215,23 @@ static void read_error(struct chat_error *e, jval root, arena *a) {
 }
 
 static bool read_event(struct chat_reader *r, str event, jval root) {
-    jval type = json_get(root, STR("type")), message = json_get(root, STR("message"));
+    enum { TYPE, MESSAGE, INDEX, BLOCK, DELTA, COUNT };
+    static const str names[COUNT] = {STR_INIT("type"), STR_INIT("message"), STR_INIT("index"),
+                                     STR_INIT("content_block"), STR_INIT("delta")};
+    jval f[COUNT];
+    chat_pick(root, names, f, COUNT);
+    jval type = f[TYPE], message = f[MESSAGE];
     int64_t index = 0;
     (void)event;
-    json_i64(json_get(root, STR("index")), &index);
+    json_i64(f[INDEX], &index);
     if (json_is(type, STR("message_start"))) {
         anthropic_usage(json_get(message, STR("usage")), &r->usage);
         chat_put_usage(r);
         chat_put_start(r, jt(json_get(message, STR("id"))), jt(json_get(message, STR("model"))));
     } else if (json_is(type, STR("content_block_start"))) {
-        read_block_start(r, (uint32_t)index, json_get(root, STR("content_block")));
+        read_block_start(r, (uint32_t)index, f[BLOCK]);
     } else if (json_is(type, STR("content_block_delta"))) {
-        read_delta(r, (uint32_t)index, json_get(root, STR("delta")));
+        read_delta(r, (uint32_t)index, f[DELTA]);
     } else if (json_is(type, STR("content_block_stop"))) {
         int call = chat_call_at(r, (uint32_t)index);
         if (call >= 0) end_call(r, call);

@@ -123,21 +123,25 @@ static void read_end(struct chat_reader *r, jval response) {
 }
 
 static bool read_event(struct chat_reader *r, str event, jval root) {
-    jval type = json_get(root, STR("type")), item = json_get(root, STR("item")),
-         response = json_get(root, STR("response"));
+    enum { TYPE, ITEM, RESPONSE, INDEX, DELTA, COUNT };
+    static const str names[COUNT] = {STR_INIT("type"), STR_INIT("item"), STR_INIT("response"),
+                                     STR_INIT("output_index"), STR_INIT("delta")};
+    jval f[COUNT];
+    chat_pick(root, names, f, COUNT);
+    jval type = f[TYPE], item = f[ITEM], response = f[RESPONSE];
     int64_t index = 0;
     (void)event;
-    json_i64(json_get(root, STR("output_index")), &index);
+    json_i64(f[INDEX], &index);
     if (json_is(type, STR("response.output_text.delta"))) {
-        chat_put_text(r, CE_TEXT, 0, jt(json_get(root, STR("delta"))));
+        chat_put_text(r, CE_TEXT, 0, jt(f[DELTA]));
     } else if (json_is(type, STR("response.function_call_arguments.delta"))) {
         int call = chat_call_at(r, (uint32_t)index);
-        if (call >= 0) chat_put_args(r, 0, (unsigned)call, jt(json_get(root, STR("delta"))));
+        if (call >= 0) chat_put_args(r, 0, (unsigned)call, jt(f[DELTA]));
     } else if (json_is(type, STR("response.reasoning_summary_text.delta")) ||
                json_is(type, STR("response.reasoning_text.delta"))) {
-        chat_put_text(r, CE_THINKING, 0, jt(json_get(root, STR("delta"))));
+        chat_put_text(r, CE_THINKING, 0, jt(f[DELTA]));
     } else if (json_is(type, STR("response.refusal.delta"))) {
-        chat_put_text(r, CE_REFUSAL, 0, jt(json_get(root, STR("delta"))));
+        chat_put_text(r, CE_REFUSAL, 0, jt(f[DELTA]));
     } else if (json_is(type, STR("response.output_item.added"))) {
         if (json_is(json_get(item, STR("type")), STR("function_call"))) begin_call(r, (uint32_t)index, item);
     } else if (json_is(type, STR("response.output_item.done"))) {

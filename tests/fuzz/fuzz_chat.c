@@ -2,9 +2,10 @@
  * The first three bytes say what is read, from which dialect and to which. */
 #include "chat/chat.h"
 #include "chat/eventstream.h"
+#include "chat/gemini_embed.h"
 #include "fuzz.h"
 
-enum { REQUEST, ANSWER, STREAM, ERROR, FRAMES, WAYS };
+enum { REQUEST, ANSWER, STREAM, ERROR, FRAMES, CLEAN, WAYS };
 
 static void must_be_json(const buf *b) {
     jval root;
@@ -93,6 +94,24 @@ static void error(enum chat_dialect from, enum chat_dialect to, str text, arena 
     must_be_json(out);
 }
 
+/* What passes in the client's own dialect: JSON stays JSON, and once clean stays clean. */
+static void clean(enum chat_dialect d, str text, arena *a, buf *out) {
+    jscan s;
+    buf again;
+    struct facts f = {0};
+    struct prompt p;
+    buf_init(&again, 1 << 24);
+    bool json = json_check(text, NULL, NULL, NULL), cleaned = chat_clean(d, text, out);
+    MUST(!cleaned || json);
+    if (cleaned) must_be_json(out);
+    json_scan_init(&s, a);
+    if (json_scan(&s, text, true) == JSON_DONE && json_root(&s, text).type == J_OBJECT) {
+        gemini_embed_facts(&s, text, &f, &p);
+        if (gemini_rename(&s, text, STR("new \"model"), a, &again)) must_be_json(&again);
+    }
+    buf_free(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     if (n < 3 || n > 1 << 16) return 0;
     enum chat_dialect from = p[1] % CHAT_DIALECTS, to = p[2] % CHAT_DIALECTS, client = p[2] % CHAT_BEDROCK;
@@ -106,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     case ANSWER: answer(from, client, text, &a, &out); break;
     case STREAM: stream(from, client, text, false, &a, &out); break;
     case ERROR: error(from, client, text, &a, &out); break;
+    case CLEAN: clean(from, text, &a, &out); break;
     default: stream(CHAT_BEDROCK, client, text, true, &a, &out);
     }
     buf_free(&out);

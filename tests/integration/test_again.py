@@ -26,6 +26,9 @@ tiers:
   light: {{targets: [{{model: openai/gpt-4o-mini, weight: 3}}, {{model: openai/gpt-4.1-nano, weight: 1}}], balance: weighted}}
   mid: {{targets: [openai/gpt-4.1, openai/gpt-4.1-mini], balance: cost}}
   frontier: {{targets: [anthropic/claude-opus-4-1, openai/gpt-4o]}}
+semantic:
+  routes:
+    plans: {{examples: [make a project plan with milestones risks and owners, write down the milestones of the project], threshold: 0.3}}
 labels:
   - {{when: {{key: bot}}, set: {{task: extract}}}}
   - {{when: {{header.x-app: mobile}}, set: {{stakes: high}}}}
@@ -34,6 +37,7 @@ policy:
   - {{name: web-shop, when: {{header.x-app: web, metadata.app: shop}}, use: mid}}
   - {{name: short, when: {{task: [classify, extract, summarize], input_tokens: "< 1000"}}, use: light}}
   - {{name: code, when: {{any: [{{task: code}}, {{tools: true}}]}}, use: openai/gpt-4.1}}
+  - {{name: about-plans, when: {{semantic: plans}}, use: anthropic/claude-sonnet-4-5}}
   - {{name: rest, use: mid}}
 """
 # Every rule has a model of its own, so that the model tells the rule.
@@ -105,7 +109,7 @@ class Again(unittest.TestCase):
         self.assertGreater(len(self.shape_of), CALLS * 0.9)
         self.assertEqual(set(self.shape_of), set(self.old_model))
         rules = {r["rule"] for r in self.dray.rows("SELECT DISTINCT rule FROM calls")}
-        self.assertLessEqual({"high", "web-shop", "short", "code", "rest", "model", "tier", "hint"}, rules)
+        self.assertLessEqual({"high", "web-shop", "short", "code", "about-plans", "rest", "model", "tier", "hint"}, rules)
 
     def test_nothing_of_the_prompts_is_kept(self):
         for folder, _, names in os.walk(self.dray.dir):
@@ -150,6 +154,18 @@ class Again(unittest.TestCase):
         for call, i in self.shape_of.items():
             if call not in told and without[i]:
                 self.assertEqual(diff[call]["new_model"] if call in diff else self.old_model[call], without[i]["targets"][0], call)
+
+    def test_other_examples_can_not_be_tried(self):
+        """The score says how near a prompt was to the examples of its day, which tells another threshold, not other examples."""
+        old = OLD.format(self.sim.url)
+        report, _ = self.replay(old.replace("threshold: 0.3", "threshold: 0.99"))
+        self.assertEqual(report["undecidable_calls"], 0)
+        report, diff = self.replay(old.replace("write down the milestones", "list all milestones"))
+        rules = {r["id"]: r["rule"] for r in self.dray.rows("SELECT id, rule FROM calls WHERE status=200")}
+        reach = {c for c, rule in rules.items() if rule in ("about-plans", "rest")}  # what comes before it decides without it
+        self.assertEqual({c for c, d in diff.items() if d["not_recorded"]}, reach)
+        self.assertEqual([(u["not_recorded"], u["calls"]) for u in report["undecidable"]], [("semantic", len(reach))])
+        self.assertEqual(report["same_decisions"], len(rules) - len(reach))
 
     def test_explain_says_the_same(self):
         path = os.path.join(self.dray.dir, "old.yaml")
