@@ -698,6 +698,18 @@ bool store_restart_log(struct store *st) {
     return sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK;
 }
 
+/* Sessions whose last call goes. (Users stay: there is no index to ask, and `dray forget` is theirs.) */
+static bool expire_sessions(struct store *st, int64_t last, err *e) {
+    char sql[320];
+    snprintf(sql, sizeof sql,
+             "DELETE FROM session WHERE id IN (SELECT session FROM call WHERE at<=%lld AND session IS NOT NULL)"
+             " AND NOT EXISTS (SELECT 1 FROM call WHERE call.session=session.id AND call.at>%lld)",
+             (long long)last, (long long)last);
+    if (!sql_exec(st->db, sql, e)) return false;
+    if (sqlite3_changes(st->db) > 0) dict_clear(&st->dict.dict[TABLE_session]); /* it remembers their numbers */
+    return true;
+}
+
 int store_expire(struct store *st, uint64_t before_us, int limit, err *e) {
     static const char *const parts[] = {"attempt", "usage_line", "quality", "odd_id", "call"};
     char sql[160];
@@ -706,6 +718,7 @@ int store_expire(struct store *st, uint64_t before_us, int limit, err *e) {
              (long long)before, limit);
     int64_t last = sql_int(st->db, sql, -1);
     if (last < 0) return 0;
+    if (!expire_sessions(st, last, e)) return -1;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         snprintf(sql, sizeof sql, "DELETE FROM %s WHERE at<=%lld", parts[i], (long long)last);
         if (!sql_exec(st->db, sql, e)) return -1;

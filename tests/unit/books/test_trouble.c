@@ -351,15 +351,30 @@ static void test_keep(void **state) {
     struct books *b = open_or_die(&c);
     uint64_t now = clock_wall_us(), day = 86400000000ull;
     book_some(b, 1200, now - 20 * day);
+    struct sample s;
+    for (int i = 0; i < 2; i++) { /* one session ends in those days, one goes on */
+        sample_make(&s, &gen, now - 19 * day + (uint64_t)i);
+        s.r.session = s.f.session = i ? STR("goes-on") : STR("long-ago");
+        book(books_writer(b, 0), &s);
+    }
     settle_books(b);
+    sample_make(&s, &gen, now);
+    s.r.session = s.f.session = STR("goes-on");
+    book(books_writer(b, 0), &s);
     book_some(b, 10, now);
     books_close(b, 5000000);
     c.keep_calls_us = 10 * day;
     b = open_or_die(&c);
-    for (int i = 0; i < 10000 && ask(&p, "SELECT count(*) FROM call") > 10; i++) usleep(2000);
+    for (int i = 0; i < 10000 && ask(&p, "SELECT count(*) FROM call") > 11; i++) usleep(2000);
+    sample_make(&s, &gen, now + 1); /* a session that went comes again */
+    s.r.session = s.f.session = STR("long-ago");
+    book(books_writer(b, 0), &s);
     books_close(b, 5000000);
-    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 10);
-    assert_int_equal(ask(&p, "SELECT sum(calls) FROM days WHERE dimension='all'"), 1210);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls"), 12);
+    assert_int_equal(ask(&p, "SELECT sum(calls) FROM days WHERE dimension='all'"), 1214);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM session"), 3);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls WHERE session='long-ago'"), 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM calls WHERE session IS NULL"), 0);
     place_remove(&p);
 }
 
