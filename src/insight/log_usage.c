@@ -61,6 +61,7 @@ static const struct name {
     D("completion_tokens_details", "reasoning_tokens", N_REASONING, 0),
     D("completion_tokens_details", "audio_tokens", N_AUDIO_OUT, 0),
     D("input_tokens_details", "cached_tokens", N_CACHED, INCLUDES),
+    D("input_tokens_details", "cache_write_tokens", N_WRITE, INCLUDES),
     D("input_tokens_details", "audio_tokens", N_AUDIO_IN, INCLUDES),
     D("input_token_details", "cached_tokens", N_CACHED, INCLUDES),
     D("input_token_details", "audio_tokens", N_AUDIO_IN, INCLUDES),

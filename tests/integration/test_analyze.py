@@ -580,6 +580,58 @@ class Pack(unittest.TestCase):
             cc = [(m["model"], m["usage"]["input_tokens"], m["usage"]["cache_read_input_tokens"], m["usage"]["output_tokens"]) for m in last.values()]
             self.compare(path("claude_code_session.jsonl"), cc)
 
+    def test_formats_truth(self):
+        """Rows and tokens of every file are those of its group."""
+        dev = os.path.join(self.data, "usage", "dev")
+        with open(os.path.join(dev, "formats-truth.json"), encoding="utf-8") as f:
+            truth = json.load(f)
+        silent = {"anthropic_usage.csv"}  # holds no number of requests
+        uncached = {"litellm_standard_logging.jsonl", "portkey_export.jsonl"}  # say nothing of cached tokens
+        seen = 0
+        with tempfile.TemporaryDirectory() as d:
+            with tarfile.open(fileobj=io.BytesIO(self.unzstd(os.path.join(dev, "formats.tar.zst")))) as t:
+                t.extractall(d)
+            for name, group in truth["file_to_group"].items():
+                path, want = os.path.join(d, "formats", name), truth.get(group)
+                if not isinstance(want, dict) or not os.path.exists(path) or name in ("anthropic_cost.csv", "nginx_access.log"):
+                    continue  # these hold no tokens
+                with self.subTest(name):
+                    r = report(path)
+                    self.assertEqual(r["calls"], 0 if name in silent else want["rows"])
+                    self.assertEqual((r["input_tokens"], r["output_tokens"]), (want["prompt_tokens"], want["completion_tokens"]))
+                    self.assertEqual(r["cached_input_tokens"], 0 if name in uncached else want["cached_tokens"])
+                    self.assertNotIn("unreadable", problems(r))
+                    seen += 1
+        self.assertGreaterEqual(seen, 15)
+
+    def test_recordings_cost(self):
+        """Recorded answers of OpenAI and Anthropic: cost by model to the nano-dollar, every class at its own price."""
+        with open(self.list, encoding="utf-8") as f:
+            prices = json.load(f)
+        for name in ("openai", "anthropic"):
+            lines, want = [], {}
+            with open(os.path.join(self.data, "traffic", "dev", name + ".jsonl"), encoding="utf-8") as f:
+                for line in f:
+                    o = json.loads(line)
+                    try:
+                        answer = json.loads(o["response"]["body"])
+                        u, p = answer["usage"], prices[answer["model"]]
+                    except (KeyError, TypeError, ValueError):
+                        continue
+                    parts = recorded_parts(u) if u and "/batches/" not in o["request"].get("path", "") else None  # a batch's page repeats its calls
+                    if p.get("litellm_provider") != name or parts is None or answer.get("service_tier") in ("flex", "priority") or u.get("service_tier") == "batch":
+                        continue
+                    cost = sum(line_cost(n, str(p.get(key, p["input_cost_per_token"] if side == "in" else p.get("output_cost_per_token", 0)))) for n, key, side in parts)
+                    want[answer["model"]] = want.get(answer["model"], 0) + cost
+                    lines.append(line)
+            with self.subTest(name):
+                self.assertGreater(len(lines), 50)
+                r = report("--prices", self.list, "-", stdin="".join(lines).encode())
+                got = {}
+                for m in r["by_model"]:
+                    got[m["model"].split("/")[-1]] = nano(m["cost"]) if m["cost"] else None
+                self.assertEqual({k: got.get(k) for k in want}, want)
+
     def test_traces(self):
         for name, inputs, outputs in (("aider_calls.jsonl.zst", "prompt_tokens", "completion_tokens"), ("mooncake_synthetic.jsonl.zst", "input_length", "output_length"),
                                       ("azure23_code.csv.zst", "ContextTokens", "GeneratedTokens"), ("arxiv_summarization_lengths.csv.zst", "num_prefill_tokens", "num_decode_tokens")):
@@ -640,6 +692,24 @@ class Pack(unittest.TestCase):
                 r = report(path)
                 self.assertEqual(r["estimated_calls"], 0)
                 self.assertEqual([r["input_tokens"], r["output_tokens"]], total)
+
+
+def recorded_parts(u):
+    """[(units, price field, side)] of a usage object without audio and searches; None where there are some, or no tokens."""
+    details, out = u.get("prompt_tokens_details") or u.get("input_tokens_details") or {}, u.get("completion_tokens_details") or u.get("output_tokens_details") or {}
+    if details.get("audio_tokens") or out.get("audio_tokens") or (u.get("server_tool_use") or {}).get("web_search_requests"):
+        return None
+    if "cache_read_input_tokens" in u or "cache_creation_input_tokens" in u or ("input_tokens" in u and "total_tokens" not in u):
+        made, long = u.get("cache_creation") or {}, 0
+        long = made.get("ephemeral_1h_input_tokens") or 0
+        short = (u.get("cache_creation_input_tokens") or 0) - long
+        return [(u["input_tokens"], "input_cost_per_token", "in"), (u.get("cache_read_input_tokens") or 0, "cache_read_input_token_cost", "in"),
+                (short, "cache_creation_input_token_cost", "in"), (long, "cache_creation_input_token_cost_above_1hr", "in"), (u["output_tokens"], "output_cost_per_token", "out")]
+    n, m = u.get("prompt_tokens", u.get("input_tokens")), u.get("completion_tokens", u.get("output_tokens", 0))
+    if n is None:
+        return None
+    cached, written, thought = details.get("cached_tokens") or 0, details.get("cache_write_tokens") or 0, out.get("reasoning_tokens") or 0
+    return [(n - cached - written, "input_cost_per_token", "in"), (cached, "cache_read_input_token_cost", "in"), (written, "cache_creation_input_token_cost", "in"), (m - thought, "output_cost_per_token", "out"), (thought, "output_cost_per_reasoning_token", "out")]
 
 
 def recorded_usage(body):
