@@ -202,7 +202,16 @@ static bool duplicate(struct log_reader *r, const struct log_call *c) {
     return false;
 }
 
+/* Whatever a reader let through: no sum is ever fed with what can't be. */
+static void check_units(struct log_reader *r, struct usage *u) {
+    bool bad = false;
+    for (unsigned i = 0; i < USAGE_CLASSES; i++)
+        if (u->units[i] < 0 || u->units[i] > (int64_t)1 << 50) u->units[i] = 0, bad = true;
+    if (bad) log_note(r, LOG_NEGATIVE);
+}
+
 void log_emit(struct log_reader *r, struct log_call *c) {
+    check_units(r, &c->usage);
     if (duplicate(r, c)) return;
     if (c->usage.suspect) log_note(r, LOG_SUSPECT);
     if (c->skew) log_note(r, LOG_SKEW);

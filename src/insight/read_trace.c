@@ -351,7 +351,10 @@ void read_codex(struct log_reader *r, const struct row *row) {
     int64_t now[4] = {0}, d[4];
     bool shrunk = false, grew = false;
     for (size_t i = 0; i < 4; i++) {
-        lazy_i64(lazy_get(total, names[i]), &now[i]);
+        if (!lazy_i64(lazy_get(total, names[i]), &now[i]) || now[i] < 0 || now[i] > (int64_t)1 << 50) {
+            if (now[i] != 0) log_note(r, LOG_NEGATIVE);
+            now[i] = s->codex_total[i]; /* not said, or nonsense: nothing new */
+        }
         shrunk = shrunk || now[i] < s->codex_total[i];
         grew = grew || now[i] > s->codex_total[i];
     }

@@ -340,7 +340,24 @@ static void head(struct paper *p) {
                    (double)a->duration_us / (double)a->timed / 1e6, report_count(n, a->timed));
 }
 
+/* Names come out of logs: nothing in them may steer the terminal. Control characters become '?', but for the
+ * colours that this file sets. */
+static void disarm(buf *out, size_t from, bool colour) {
+    for (size_t i = from; i < out->n; i++) {
+        unsigned char c = (unsigned char)out->p[i];
+        bool own = false;
+        if (c == 0x1B && colour)
+            for (size_t k = 1; k < sizeof inks / sizeof *inks && !own; k++)
+                own = str_starts(str_skip(buf_view(out), i), str_from(inks[k])) ||
+                      str_starts(str_skip(buf_view(out), i), STR("\033[0m"));
+        if (c == 0x7F || (c < 0x20 && c != '\n' && !own)) out->p[i] = '?';
+        if (c == 0xC2 && i + 1 < out->n && ((unsigned char)out->p[i + 1] & 0xE0) == 0x80)
+            out->p[i] = out->p[i + 1] = '?'; /* the second set of controls */
+    }
+}
+
 void report_terminal(const struct report *r, unsigned width, bool colour, buf *out) {
+    size_t from = out->n;
     struct paper p = {r, out, width < 40 ? 40 : width > 160 ? 160 : width, colour};
     head(&p);
     routing(&p);
@@ -357,4 +374,5 @@ void report_terminal(const struct report *r, unsigned width, bool colour, buf *o
     buf_char(out, '\n');
     wrap(&p, "",
          "--html FILE writes this as a page, --write-config FILE a dray.yaml that does it, --json everything.");
+    disarm(out, from, colour);
 }
