@@ -75,12 +75,6 @@ static void read_scores(struct dataset *d, jval root, arena *scratch, struct sco
         if (!json_f64(json_get(costs, name), &cost)) cost = -1;
         add_score(d, s, name, x, cost);
     }
-    jval model = json_get(root, STR("model"));
-    if (model.type == J_STRING && json_f64(json_get(root, STR("score")), &x)) {
-        str name = json_text(model, scratch);
-        if (!json_f64(json_get(costs, name), &cost)) cost = -1;
-        add_score(d, s, name, x, cost);
-    }
     for (unsigned i = 0; i < 2; i++)
         if (json_f64(json_get(root, str_from(pair[i])), &x)) add_score(d, s, str_from(pair[i]), x, -1);
 }
@@ -205,6 +199,7 @@ static bool read_row(struct dataset *d, str rec, arena *scratch, err *e) {
     int set = place(d, d->set, &d->set_count, DATASET_SETS_MAX, json_text(json_get(root, STR("set")), scratch));
     if (set < 0) return fail(e, "more than %d sets", DATASET_SETS_MAX);
     bool single = read_single(d, root, scratch, &s);
+    read_scores(d, root, scratch, &s); /* a judge may have scored other models' answers to it beside */
     if (single && s.n && id.type == J_STRING && id_known(d, json_text(id, scratch), &there)) {
         join_score(d, &d->row[there], &s);
         return true;
@@ -213,7 +208,6 @@ static bool read_row(struct dataset *d, str rec, arena *scratch, err *e) {
     enum task t = TASK_UNKNOWN;
     double weight;
     if (label.type == J_STRING) task_parse(json_text(label, scratch), &t);
-    if (!single) read_scores(d, root, scratch, &s);
     if ((t == TASK_UNKNOWN || t > (enum task)CLASSIFY_TASKS) && !s.n)
         return fail(e, "neither a task label nor scores");
     str group = json_text(json_get(root, STR("group")), scratch);

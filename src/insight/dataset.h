@@ -3,7 +3,6 @@
  * One JSON object a line (also .gz, .zst). `prompt` (or `text`), optionally `system`, and any of:
  *   label   what is asked, a task
  *   scores  {model: 0..1}; or weak, strong: two models called so (above 1: out of 10)
- *   model, score  one answer's model and its score, as in the rows of `dray analyze --sample`
  *   cost    {model: dollars}
  *   model, score  one answer, judged 0..1 (as `dray analyze --sample` writes them, filled in). Rows of one `id`
  *           are the same prompt answered by several models: they become one

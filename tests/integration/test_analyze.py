@@ -220,6 +220,14 @@ class Sample(unittest.TestCase):
             code, said, err = run_dray("learn", "--from", out, "--out", model)
             self.assertEqual(code, 0, err)
             self.assertIn("from 80 rows, 0 skipped", said)
+            # a judge scored a light model's answers to the same prompts, too: calibrate reads the pairs and says what may move
+            with open(out, "w", encoding="utf-8") as f:
+                for i, r in enumerate(rows):
+                    r["score"], r["scores"] = 0.9, {"openai/gpt-5-nano": 0.9 if r["task"] == "classify" or i % 5 else 0.2}
+                    f.write(json.dumps(r) + "\n")
+            code, said, err = run_dray("calibrate", "--json", "--target-quality", "0.9", "--light", "openai/gpt-5-nano", "--frontier", "openai/gpt-4o", "--from", out)
+            self.assertIn(code, (0, 1), err)  # 1: refused, 80 calls of four kinds may promise too little
+            self.assertEqual(json.loads(said)["n"], 80, said)
 
     def test_nothing_to_sample(self):
         with tempfile.TemporaryDirectory() as d:
