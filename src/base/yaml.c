@@ -37,6 +37,7 @@ struct loader {
     uint32_t weight; /* nodes so far, each alias counted as what it stands for */
     struct anchor anchor[YAML_ANCHORS_MAX];
     unsigned anchor_count;
+    bool plain; /* ${NAME} stays */
 };
 
 /* ---- errors ---- */
@@ -189,7 +190,7 @@ static bool expand(struct loader *l, ynode *n, str raw) {
             char *inside = unswap(p + (literal ? 5 : 4), end, l->a, &after);
             if (!inside)
                 good = yaml_fail(l->e, n, "\"${\" without its \"}\"");
-            else if (literal)
+            else if (literal || l->plain)
                 buf_printf(&out, "${%s}", inside);
             else
                 good = expand_one(l, n, inside, &out);
@@ -362,14 +363,14 @@ static bool build_document(struct loader *l, ynode *root) {
     }
 }
 
-bool yaml_parse(str text, const char *file, arena *a, ynode **root, err *e) {
+static bool parse(str text, const char *file, bool plain, arena *a, ynode **root, err *e) {
     file = arena_strz(a, str_from(file));
     ynode *n = arena_new(a, ynode);
     *n = (ynode){.type = Y_MAP, .line = 1, .col = 1, .file = file}; /* what an empty file is */
     if (text.n > YAML_BYTES_MAX) return yaml_fail(e, n, "larger than %d bytes", YAML_BYTES_MAX);
     if (str_starts(text, STR("\xef\xbb\xbf"))) text = str_skip(text, 3);
     struct loader *l = xcalloc(1, sizeof *l);
-    *l = (struct loader){.a = a, .file = file, .e = e};
+    *l = (struct loader){.a = a, .file = file, .e = e, .plain = plain};
     if (!yaml_parser_initialize(&l->parser)) panic("out of memory (YAML parser)");
     yaml_parser_set_encoding(&l->parser, YAML_UTF8_ENCODING);
     str safe = protect(text, a);
@@ -381,6 +382,14 @@ bool yaml_parse(str text, const char *file, arena *a, ynode **root, err *e) {
     if (good && yaml_is_null(n)) *n = (ynode){.type = Y_MAP, .line = 1, .col = 1, .file = file};
     *root = n;
     return good;
+}
+
+bool yaml_parse(str text, const char *file, arena *a, ynode **root, err *e) {
+    return parse(text, file, false, a, root, e);
+}
+
+bool yaml_parse_plain(str text, const char *file, arena *a, ynode **root, err *e) {
+    return parse(text, file, true, a, root, e);
 }
 
 bool yaml_load(const char *path, arena *a, ynode **root, err *e) {

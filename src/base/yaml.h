@@ -36,6 +36,8 @@ typedef struct ynode {
 
 /* Parses one document; everything lives in `a`. `file` is what errors name. An empty file is an empty map. */
 bool yaml_parse(str text, const char *file, arena *a, ynode **root, err *e);
+/* The same without a look at the environment: ${NAME} stays as written. */
+bool yaml_parse_plain(str text, const char *file, arena *a, ynode **root, err *e);
 bool yaml_load(const char *path, arena *a, ynode **root, err *e);
 /* Member of a map, NULL when absent or not a map. */
 const ynode *yaml_get(const ynode *map, const char *key);

@@ -3,8 +3,6 @@
  * A JSON object with messages, input, or prompt is read as an OpenAI-dialect request, as the gateway would;
  * anything else is the text of one user turn to the model `auto`. */
 #include "brain/semantic.h"
-#include "chat/openai.h"
-#include "chat/tokens.h"
 #include "cli/cli.h"
 #include "config/config.h"
 
@@ -56,81 +54,6 @@ const struct command command_route = {
 static void read_all(FILE *in, buf *out) {
     char piece[65536];
     for (size_t n; (n = fread(piece, 1, sizeof piece, in)) > 0 && !out->failed;) buf_add(out, piece, n);
-}
-
-/* A hint that the body's metadata has ("dray_task"), or the option's. */
-static bool hints(const struct options *o, jval metadata, arena *a, struct facts *f) {
-    jval mt = json_get(metadata, STR("dray_task")), ms = json_get(metadata, STR("dray_stakes"));
-    str task = o->task ? str_from(o->task) : mt.type == J_STRING ? json_text(mt, a) : STR_NONE;
-    str stakes = o->stakes ? str_from(o->stakes) : ms.type == J_STRING ? json_text(ms, a) : STR_NONE;
-    enum task t;
-    enum stakes s;
-    if (task.n) {
-        if (!task_parse(task, &t))
-            return cli_fail(&command_route, "there is no task \"" STR_FMT "\"", STR_ARG(task)), false;
-        f->task = (uint8_t)t;
-        f->task_source = TASK_BY_HINT;
-        f->task_confidence = 1;
-    }
-    if (stakes.n) {
-        if (!stakes_parse(stakes, &s))
-            return cli_fail(&command_route, "stakes are low, normal or high, not \"" STR_FMT "\"",
-                            STR_ARG(stakes)),
-                   false;
-        f->stakes = (uint8_t)s;
-        f->stakes_hint = true;
-    }
-    f->key = str_from(o->key);
-    f->team = str_from(o->team);
-    f->user = str_from(o->user);
-    for (unsigned i = 0; i < o->tags.count && i < FACTS_TAGS_MAX; i++)
-        f->tag[f->tag_count++] = str_from(o->tags.item[i]);
-    return true;
-}
-
-static void named_metadata(const struct router *r, jval metadata, arena *a, struct facts *f) {
-    f->named = arena_array(a, struct fact_named, FACTS_NAMED_MAX);
-    f->named_count = (uint16_t)r->name_count;
-    for (uint32_t i = 0; i < r->name_count; i++) {
-        f->named[i].name = r->name[i];
-        if (!str_starts(r->name[i], STR("metadata."))) continue;
-        jval v = json_get(metadata, str_skip(r->name[i], 9));
-        if (v.type != J_NONE) f->named[i].value = v.type == J_STRING ? json_text(v, a) : v.raw;
-    }
-}
-
-/* Fills facts from the request, or from the text as one user turn. False with a message when it is meant to be
- * JSON and is not. */
-static bool read_request(str body, arena *a, struct facts *f, struct prompt *p, jval *metadata) {
-    jscan scan;
-    json_scan_init(&scan, a);
-    *metadata = (jval){0};
-    bool json = json_scan(&scan, body, true) == JSON_DONE;
-    if (!json && str_starts(str_trim(body), STR("{")))
-        return cli_fail(&command_route, "the request is not valid JSON: %s at byte %zu", scan.error, scan.pos),
-               false;
-    if (json && json_root(&scan, body).type == J_OBJECT &&
-        (json_find(&scan, body, STR("messages")).type || json_find(&scan, body, STR("input")).type ||
-         json_find(&scan, body, STR("prompt")).type)) {
-        struct openai_request request;
-        str param = STR_NONE;
-        err e;
-        if (!openai_request_read(&request, &scan, body, false, &param, &e))
-            return cli_fail(&command_route, "%s", e.msg), false;
-        openai_facts(&scan, body, f, p);
-        *metadata = json_find(&scan, body, STR("metadata"));
-        jval model = json_find(&scan, body, STR("model"));
-        if (model.type == J_STRING) f->model = json_text(model, a);
-        return true;
-    }
-    struct token_estimate t = {0};
-    tokens_add(&t, body, false);
-    p->user_count = 1;
-    p->user[0].raw = body;
-    p->turns = f->turns = 1;
-    f->input_tokens = tokens_estimate(&t);
-    f->input_length = (uint32_t)str_utf8_len(body);
-    return true;
 }
 
 static void print_money(const char *what, int64_t nano) {
@@ -213,49 +136,35 @@ static void print_plain(const struct config *c, const struct facts *f, const str
     }
 }
 
-/* The plan for the model name; false with a message when it is not known. */
-static bool plan_for(const struct config *c, const struct facts *f, struct resolution *named, struct plan *p) {
-    config_resolve(c, f->model, DIALECT_OPENAI, named);
-    if (named->what == RESOLVED_NONE)
-        return cli_fail(&command_route, "the model \"" STR_FMT "\" is not known",
-                        STR_ARG(str_take(f->model, 100))),
-               false;
-    config_decide(c, named, f, 0, p);
-    return true;
-}
-
 static int route(const struct options *o, const struct config *c, str body) {
     arena a;
+    struct asked d;
+    err e = {{0}};
+    str tag[FACTS_TAGS_MAX];
+    struct ask q = {.body = body,
+                    .model = str_from(o->model),
+                    .task = str_from(o->task),
+                    .stakes = str_from(o->stakes),
+                    .key = str_from(o->key),
+                    .team = str_from(o->team),
+                    .user = str_from(o->user),
+                    .tag = tag};
+    for (; q.tag_count < o->tags.count && q.tag_count < FACTS_TAGS_MAX; q.tag_count++)
+        tag[q.tag_count] = str_from(o->tags.item[q.tag_count]);
     arena_init(&a, 65536, 256u << 20);
-    struct facts f;
-    struct prompt p = {0};
-    struct plan plan;
-    struct resolution named;
-    jval metadata;
-    facts_init(&f);
-    bool good = read_request(body, &a, &f, &p, &metadata);
-    if (o->model) f.model = str_from(o->model);
-    if (!f.model.n) f.model = STR("auto");
-    named_metadata(&c->router, metadata, &a, &f);
-    good = good && hints(o, metadata, &a, &f);
+    bool good = config_ask(c, &q, &a, &d, &e);
     if (good) {
-        classify(&c->router, &p, &f);
-        router_label(&c->router, &f);
-        good = plan_for(c, &f, &named, &plan);
-    }
-    if (good) {
-        const struct target *target = named.what == RESOLVED_TARGET && !plan.routed ? &named.target : NULL;
         buf out;
         buf_init(&out, OUTPUT_MAX);
-        config_write_decision(c, &f, target, &plan, &out);
+        config_write_decision(c, &d.facts, d.target, &d.plan, &out);
         if (o->json)
             printf("%.*s\n", (int)out.n, out.p);
         else
-            print_plain(c, &f, target, &plan, buf_view(&out));
+            print_plain(c, &d.facts, d.target, &d.plan, buf_view(&out));
         buf_free(&out);
     }
     arena_free(&a);
-    return good ? EXIT_GOOD : EXIT_BAD_INPUT;
+    return good ? EXIT_GOOD : cli_fail(&command_route, "%s", e.msg);
 }
 
 static int run(int argc, char **argv) {

@@ -25,6 +25,7 @@ struct build {
     str dir; /* of the file, with a slash at the end; empty: the working directory */
     struct top top;
     uint32_t target_cap;
+    const struct config_parts *parts; /* not NULL: no I/O, no environment, no credentials; see config_parse_pure */
 };
 
 /* ---- options.c ---- */

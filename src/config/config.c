@@ -100,6 +100,7 @@ static bool include_one(struct build *b, const ynode *at, unsigned *files, ynode
     str path;
     ynode *root;
     char shown[64];
+    if (b->parts) return yaml_fail(b->e, at, "files are not read here: give the configuration in one piece");
     if (!yaml_str(at, &path, b->e)) return false;
     if (++*files > CONFIG_INCLUDES_MAX)
         return yaml_fail(b->e, at, "more than %d included files (does one include itself?)", CONFIG_INCLUDES_MAX);
@@ -179,10 +180,10 @@ static bool build_plain(struct build *b) {
     c->translation = (uint8_t)t->translation;
     c->log_level = (uint8_t)t->log_level;
     c->ledger_fsync = t->fsync;
-    c->gateway = t->gateway.n ? t->gateway : host_name(b->a);
+    c->gateway = t->gateway.n ? t->gateway : b->parts ? STR("dray") : host_name(b->a);
     c->workers = (uint16_t)t->workers;
     if (!c->workers) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        long cores = b->parts ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
         c->workers = (uint16_t)(cores < 1 ? 1 : cores < WORKERS_USUAL ? cores : WORKERS_USUAL);
     }
     limits_init(&c->limits);
@@ -208,8 +209,10 @@ static bool build_root(struct build *b, ynode *root) {
     if (!options_read(b, SECTION_TOP, all, &b->top)) return false;
     b->top.policy = unless_null(b->top.policy);
     b->top.labels = unless_null(b->top.labels);
-    return build_plain(b) && build_ledger(b) && build_listen(b) && build_keys(b) && build_access_rule(b) &&
-           build_price_list(b) && build_fetch(b) && build_providers(b) && build_models(b) && build_semantic(b) &&
+    if (!build_plain(b)) return false;
+    bool serves = !b->parts; /* else it only decides */
+    if (serves && !(build_ledger(b) && build_listen(b) && build_keys(b) && build_access_rule(b))) return false;
+    return build_price_list(b) && build_fetch(b) && build_providers(b) && build_models(b) && build_semantic(b) &&
            build_tiers(b);
 }
 
@@ -340,6 +343,16 @@ struct config *config_parse(str text, const char *name, err *e) {
     ynode *root;
     c->source = arena_str(&c->a, str_from(name));
     if (yaml_parse(text, name, &c->a, &root, e)) return finish(&b, root);
+    config_free(c);
+    return NULL;
+}
+
+struct config *config_parse_pure(str text, const char *name, const struct config_parts *parts, err *e) {
+    struct config *c = config_new();
+    struct build b = {.c = c, .a = &c->a, .e = e, .dir = STR_NONE, .parts = parts};
+    ynode *root;
+    c->source = arena_str(&c->a, str_from(name));
+    if (yaml_parse_plain(text, name, &c->a, &root, e)) return finish(&b, root);
     config_free(c);
     return NULL;
 }

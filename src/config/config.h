@@ -184,6 +184,15 @@ struct config *config_load(const char *path, err *e);
 /* The same from text in memory (tests, admin). `name` is what errors call it, and beside which relative
  * paths lie. */
 struct config *config_parse(str text, const char *name, err *e);
+/* What a configuration without I/O is given instead of files. */
+struct config_parts {
+    str model; /* `routing_model: built-in`, 16-byte aligned; p NULL: the one that dray ships with */
+    str table; /* `semantic: {table: built-in}`, likewise */
+};
+/* For deciding only: touches no file, no environment variable and no global state. ${NAME} stays as written;
+ * credentials, listen, keys and the ledger are not looked at; `include`, `prices`, and tables of other files are
+ * refused. `parts` must live as long as the snapshot. */
+struct config *config_parse_pure(str text, const char *name, const struct config_parts *parts, err *e);
 /* Makes it the process's: sets the level of the log and logs the warnings. At start and after a reload. */
 void config_announce(const struct config *c);
 /* Which options of `now` differ from `before` and only count from the next start on ("listen, workers"); empty
@@ -224,6 +233,22 @@ struct decision {
 /* `reroute`: calls that named a model are decided by the policy, too. Strings are views of `past` and `c`. */
 void config_decide_again(const struct config *c, const struct facts *past, enum dialect dialect, bool reroute,
                          uint64_t draw, struct decision *out);
+/* The decision for a request that is not sent. `body`: a request in OpenAI's dialect, or the text of one user
+ * turn; the rest, where not empty, is what hints and headers would say. */
+struct ask {
+    str body, model, task, stakes, key, team, user;
+    const str *tag;
+    unsigned tag_count;
+};
+struct asked {
+    struct facts facts;
+    struct resolution named;
+    struct plan plan;
+    const struct target *target; /* a target that was named, for config_write_decision; NULL: the plan's */
+};
+/* Views in `out` are of `q`, of `c` and of `a`. False when the body is no request, a hint no word, or the model
+ * not known. */
+bool config_ask(const struct config *c, const struct ask *q, arena *a, struct asked *out, err *e);
 /* "provider/model" of a target, as x-dray-model says it. */
 str config_target_name(const struct target *t, arena *a);
 /* All names for GET /v1/models, each once: auto, tiers as auto:NAME, configured names, the catalogue's models

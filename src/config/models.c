@@ -260,7 +260,7 @@ static bool read_baseline(struct build *b, const ynode *n) {
 }
 
 static bool read_routing_model(struct build *b, const ynode *n) {
-    str name = STR("built-in"), block = STR_NONE;
+    str name = STR("built-in"), block = b->parts ? b->parts->model : STR_NONE;
     err why;
     if (n && !yaml_is_null(n) && !yaml_str(n, &name, b->e)) return false;
     if (str_eq(name, STR("none"))) return true;
@@ -271,6 +271,7 @@ static bool read_routing_model(struct build *b, const ynode *n) {
         block = str_make(memcpy(kept, block.p, block.n), block.n);
     }
     if (router_model(&b->c->router, block, b->a, &why)) return true;
+    if (block.p && b->parts) return fail(b->e, "the routing model: %s", why.msg);
     if (block.p) return yaml_fail(b->e, n, "%.*s: %s", STR_ARG(str_take(name, 128)), why.msg);
     build_warn(b, "the built-in routing model is not used: %s", why.msg);
     return true;

@@ -177,6 +177,7 @@ static bool read_list(struct build *b, const ynode *at, jval root, struct price_
 }
 
 bool build_slurp(struct build *b, const ynode *at, str path, size_t max, str *text) {
+    if (b->parts) return yaml_fail(b->e, at, "files are not read here");
     int fd = open(path.p, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return yaml_fail(b->e, at, "%.*s: %s", STR_ARG(str_take(path, 128)), strerror(errno));
     buf all;

@@ -156,6 +156,7 @@ static bool key_from_environment(struct build *b, struct provider *p, const ynod
 static bool read_credential(struct build *b, struct provider *p, const ynode *map, const struct provider_in *in) {
     const ynode *const ways[] = {in->api_key, in->api_keys, in->api_key_file, in->api_key_command};
     const ynode *first = NULL;
+    if (b->parts) return p->auth = AUTH_NONE, true;
     for (unsigned i = 0; i < 4; i++) {
         if (ways[i] && first)
             return yaml_fail_key(b->e, ways[i],
@@ -313,7 +314,7 @@ static bool read_provider(struct build *b, const ynode *map, struct provider *p)
         return yaml_fail_key(
             b->e, map, "a provider's name has 1 to %d letters, digits, - . _ (and is not \"auto\")", NAME_MAX_LEN);
     if (!options_read(b, SECTION_PROVIDER, map, &in) || !find_kind(b, p, map, in.kind)) return false;
-    if (!cloud_where(b, p, map, &in) || !read_address(b, p, map, &in)) return false;
+    if (!b->parts && (!cloud_where(b, p, map, &in) || !read_address(b, p, map, &in))) return false;
     if (in.headers && !read_headers(b, p, in.headers)) return false;
     if (in.forward_headers && !read_forward(b, p, in.forward_headers)) return false;
     if (!read_credential(b, p, map, &in)) return false;
@@ -370,6 +371,7 @@ bool build_providers(struct build *b) {
     char shown[64];
     if (!n || yaml_is_null(n)) { /* those of the environment */
         ynode *root;
+        if (b->parts) return fail(b->e, "\"providers\" is missing: say at least {openai: {}}");
         if (!yaml_parse(env_providers(b->a, &c->simulated), "environment", b->a, &root, b->e)) return false;
         n = yaml_get(root, "providers");
     }
@@ -384,6 +386,6 @@ bool build_providers(struct build *b) {
         if (!read_provider(b, i, p) || !not_dray(b, i, p)) return false;
         look_over(b, p);
     }
-    look_over_proxy(b);
+    if (!b->parts) look_over_proxy(b);
     return true;
 }

@@ -62,8 +62,10 @@ static bool build_table(struct build *b, const ynode *n, const struct embed **ou
     if (n && !yaml_str(n, &name, b->e)) return false;
     if (str_eqz(name, "none")) return true;
     bool own = !str_eqz(name, "built-in");
+    if (b->parts && own) return yaml_fail(b->e, n, "files are not read here");
+    str built_in = b->parts && b->parts->table.p ? b->parts->table : shipped_table();
     bool good =
-        own ? load(b, arena_strz(b->a, build_path(b, name)), t, &why) : embed_open(shipped_table(), b->a, t, &why);
+        own ? load(b, arena_strz(b->a, build_path(b, name)), t, &why) : embed_open(built_in, b->a, t, &why);
     if (!good) return n ? yaml_fail(b->e, n, "table: %s", why.msg) : fail(b->e, "the built-in table: %s", why.msg);
     *out = t;
     return true;
