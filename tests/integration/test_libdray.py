@@ -74,9 +74,9 @@ class Library(unittest.TestCase):
     def test_decides_as_dray_route(self):
         router = self.Router(CONFIG.encode())
         for prompt in PROMPTS:
-            want = run_dray("route", "--json", "-c", self.config, input=prompt.encode())
-            self.assertEqual(want.returncode, 0, want.stderr)
-            self.assertEqual(forget_version(router.route(prompt.encode())), forget_version(json.loads(want.stdout)))
+            code, want, error = run_dray("route", "--json", "-c", self.config, stdin=prompt.encode())
+            self.assertEqual(code, 0, error)
+            self.assertEqual(forget_version(router.route(prompt.encode())), forget_version(json.loads(want)))
         router.close()
 
     def test_given_parts(self):
@@ -88,7 +88,7 @@ class Library(unittest.TestCase):
         given.close()
 
     def test_refusals(self):
-        for config, table, why in ((b"providers: {nobody: {}}", None, "needs a kind"), (b"{", None, "config:1"),
+        for config, table, why in ((b"providers: {nobody: {}}", None, "needs a kind"), (b"{", None, "config:2"),
                                    (b"include: x.yaml", None, "files are not read"), (b"policy: []", None, "providers"),
                                    (CONFIG.encode(), b"no table at all, but long enough", "not an embedding table")):
             with self.assertRaisesRegex(ValueError, why):
@@ -96,7 +96,7 @@ class Library(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "routing model"):
             self.Router(CONFIG.encode(), b"no model")
         router = self.Router(CONFIG.encode())
-        for request, why in ((b'{"messages": 1', "not valid JSON"), (b'{"model": "no", "messages": []}', "not known")):
+        for request, why in ((b'{"messages": 1', "not valid JSON"), (b'{"messages": [{"role": "user", "content": "x"}], "metadata": {"dray_task": "no"}}', "no task")):
             with self.assertRaisesRegex(ValueError, why):
                 router.route(request)
 
