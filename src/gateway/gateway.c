@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,8 @@ enum {
     ACCEPT_RETRY_US = 100000,
     INBOX_RETRY_US = 1000,
     DRAIN_STEP_US = 20000,
+    MEMORY_LOOK_US = 1000000,
+    TRIM_CALLS_MIN = 1000,
     BOOKS_DRAIN_US = 20000000,
     TOKENS_PATIENCE_US = 5000000 /* calls that come before the first access token fail */
 };
@@ -69,6 +72,11 @@ struct gateway {
     unsigned listener_count;
     struct io signals;
     struct timer timer;
+    struct memory {
+        struct timer timer;
+        uint64_t calls, since_trim; /* all calls when it last looked; those since memory was last given back */
+        uint64_t busiest;           /* calls of the busiest look since then */
+    } memory;
     uint64_t stop_by;
     atomic_bool stopping;
     unsigned worker_count;
@@ -299,6 +307,25 @@ static void on_timer(struct timer *t) {
     loop_stop(g->loop);
 }
 
+/* What a peak of calls took is given back to the system when the load has fallen to a twentieth of it: malloc
+ * keeps it otherwise. Not sooner: giving back and taking again costs page faults. */
+static void on_memory(struct timer *t) {
+    struct gateway *g = container_of(t, struct gateway, memory.timer);
+    struct memory *m = &g->memory;
+    uint64_t before = m->calls;
+    m->calls = 0;
+    for (unsigned i = 0; i < g->worker_count; i++)
+        m->calls += atomic_load_explicit(&g->worker[i].metrics.calls, memory_order_relaxed);
+    uint64_t now = m->calls - before;
+    m->since_trim += now;
+    if (now > m->busiest) m->busiest = now;
+    if (m->since_trim >= TRIM_CALLS_MIN && now <= m->busiest / 20) {
+        malloc_trim(0);
+        m->since_trim = m->busiest = 0;
+    }
+    loop_timer(g->loop, t, loop_now(g->loop) + MEMORY_LOOK_US);
+}
+
 static void begin_stop(struct gateway *g, const struct signalfd_siginfo *by) {
     if (atomic_exchange(&g->stopping, true)) { /* asked twice: now */
         g->stop_by = 0;
@@ -403,6 +430,7 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
     g->config_path = config_path ? xstrdup(config_path) : NULL;
     pthread_mutex_init(&g->lock, NULL);
     g->timer.fire = on_timer;
+    g->memory.timer.fire = on_memory;
     more_descriptors();
     g->resolver = resolver_new();
     g->worker_count = c->workers;
@@ -440,6 +468,7 @@ struct gateway *gateway_start(struct config *c, const char *config_path, err *e)
 
 int gateway_run(struct gateway *g) {
     pthread_setname_np(pthread_self(), "dray");
+    loop_timer(g->loop, &g->memory.timer, loop_now(g->loop) + MEMORY_LOOK_US);
     loop_run(g->loop, NULL, NULL);
     queries_stop(g->queries); /* before the workers, to whom it answers */
     g->queries = NULL;
