@@ -23,6 +23,7 @@ struct fold_place {
     struct segment *s;
     struct fold_place *next;
     size_t at, marked; /* read so far; in the store so far */
+    size_t shed;       /* its pages are not kept in memory up to here */
     size_t applied;    /* in the store already when it was opened */
     uint32_t open;     /* calls in flight that began here */
     uint64_t events;   /* of those read from it, counted as handled */

@@ -83,6 +83,14 @@ void segment_touch(struct segment *s, size_t from) {
     if (from < s->size) (void)madvise((char *)s->head + from, s->size - from, MADV_POPULATE_WRITE);
 }
 
+void segment_shed(struct segment *s, size_t *from, size_t to) {
+    enum { PAGE = 4096, STEP = 256 * 1024 };
+    size_t begin = (*from + PAGE - 1) & ~(size_t)(PAGE - 1), end = to & ~(size_t)(PAGE - 1);
+    if (end < begin + STEP) return;
+    (void)madvise((char *)s->head + begin, end - begin, MADV_DONTNEED); /* the file keeps them */
+    *from = end;
+}
+
 void segment_sync(struct segment *s, size_t *synced) {
     enum { PAGE = 4096 };
     size_t committed = (size_t)atomic_load_explicit(&s->head->committed, memory_order_acquire);

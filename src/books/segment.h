@@ -65,6 +65,9 @@ struct segment *segment_create(int dirfd, uint64_t instance, uint32_t writer, ui
                                str gateway, err *e);
 /* Brings the pages from `from` on into memory, so that the writer doesn't fault on them. */
 void segment_touch(struct segment *s, size_t from);
+/* The pages of [*from, to) were read and are not this process's memory any more (they come back from the file when
+ * they are read again); in large steps: moves *from behind what was shed. Not for loaded segments. */
+void segment_shed(struct segment *s, size_t *from, size_t to);
 /* Makes what was committed since *synced durable on the medium, and moves *synced up to it. */
 void segment_sync(struct segment *s, size_t *synced);
 /* Opens a segment that another process left, read into private memory (a file that shrinks under a

@@ -125,13 +125,14 @@ static bool read_place(struct books *b, struct fold_place *p) {
         from = p->at;
     }
     if (bad) atomic_fetch_add(&b->corrupt, bad);
+    segment_shed(p->s, &p->shed, p->at);
     return p->at >= limit;
 }
 
 static struct fold_place *place_new(struct books *b, struct segment *s) {
     struct fold_place *p = xcalloc(1, sizeof *p);
     p->s = s;
-    p->at = p->marked = SEGMENT_HEAD;
+    p->at = p->marked = p->shed = SEGMENT_HEAD;
     p->applied = b->store ? (size_t)store_applied(b->store, s->name) : 0;
     return p;
 }
@@ -357,7 +358,7 @@ void slice_rewind(struct books *b) {
     for (uint32_t i = 0; i < b->spool->count; i++) {
         struct reader *r = &b->reader[i];
         for (struct fold_place *p = r->first; p; p = p->next) {
-            p->at = p->marked = SEGMENT_HEAD;
+            p->at = p->marked = p->shed = SEGMENT_HEAD;
             p->applied = (size_t)store_applied(b->store, p->s->name);
             p->open = 0;
             again += p->events;

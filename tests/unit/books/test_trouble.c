@@ -174,7 +174,7 @@ static void test_bounded(void **state) {
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close(db);
     settle_books(b);
-    for (int i = 0; i < 5000 && !st.spool_ok; i++) {
+    for (int i = 0; i < 60000 && !st.spool_ok; i++) {
         usleep(1000);
         books_status(b, &st);
     }
