@@ -64,24 +64,37 @@ static void print_money(const char *what, int64_t nano) {
         printf("%s $%.*s", what, (int)fmt_nano(text, nano), text);
 }
 
-/* Each rule up to the one that matched: "  no   short-structured: task is plan, not classify, extract". */
+/* "task is plan, none of classify, extract": what was found, and what was wanted where that is something else. */
+static void print_condition(jval cond, bool first) {
+    jval got = json_get(cond, STR("got")), when = json_get(cond, STR("when"));
+    bool held = json_true(json_get(cond, STR("held")));
+    printf("%s" STR_FMT, first ? ": " : ", ", STR_ARG(when.raw));
+    if (got.type == J_NONE) { /* any, all, not */
+        printf(" %s", held ? "holds" : "does not hold");
+        return;
+    }
+    if (got.type == J_NULL)
+        printf(" is not said");
+    else
+        printf(" is " STR_FMT, STR_ARG(got.raw));
+    str want = json_get(cond, STR("want")).raw;
+    if (!held) printf(", %s " STR_FMT, str_find(want, STR(", ")) < 0 ? "not" : "none of", STR_ARG(want));
+}
+
+/* Each rule up to the one that matched: all of its conditions where it did, else those that failed. */
 static void print_rules(jval root) {
     jiter rules = json_iter(json_get(root, STR("rules")));
     jval rule, cond;
     while (json_item(&rules, &rule)) {
-        str name = json_get(rule, STR("rule")).raw;
-        printf("  %-4s " STR_FMT, json_true(json_get(rule, STR("matched"))) ? "yes" : "no", STR_ARG(name));
+        bool matched = json_true(json_get(rule, STR("matched"))), first = true;
+        printf("  %-4s " STR_FMT, matched ? "yes" : "no", STR_ARG(json_get(rule, STR("rule")).raw));
         jiter conds = json_iter(json_get(rule, STR("conditions")));
-        for (bool first = true; json_item(&conds, &cond); first = false) {
-            jval got = json_get(cond, STR("got")), when = json_get(cond, STR("when"));
-            printf("%s" STR_FMT, first ? ": " : ", ", STR_ARG(when.raw));
-            if (got.type != J_NONE)
-                printf(" is " STR_FMT " (" STR_FMT "%s)", STR_ARG(got.raw),
-                       STR_ARG(json_get(cond, STR("want")).raw),
-                       json_true(json_get(cond, STR("held"))) ? "" : ": no");
-            else
-                printf(" %s", json_true(json_get(cond, STR("held"))) ? "holds" : "does not hold");
+        while (json_item(&conds, &cond)) {
+            if (!matched && json_true(json_get(cond, STR("held")))) continue;
+            print_condition(cond, first);
+            first = false;
         }
+        if (matched && first) printf(": whatever no rule before it takes");
         putchar('\n');
     }
 }
@@ -108,7 +121,7 @@ static void print_plain(const struct config *c, const struct facts *f, const str
            task_source_name((enum task_source)f->task_source), (double)f->task_confidence);
     print_semantic(r->semantic, f);
     if (f->difficulty >= 0)
-        printf("difficult %.2f (that the light tier's answer is worse)\n", (double)f->difficulty);
+        printf("difficulty %.2f, the chance that the light tier's answer is worse\n", (double)f->difficulty);
     printf("stakes    %s\n", stakes_name((enum stakes)f->stakes));
     printf("input     %u tokens, %u characters%s%s%s\n", f->input_tokens, f->input_length,
            f->tools ? ", tools" : "", f->vision ? ", images" : "", f->schema ? ", structured output" : "");
