@@ -141,6 +141,7 @@ static unsigned build_request(struct call *c, struct provider_pool *pool) {
     struct call_request *r = c->r;
     uint64_t total = 0;
     unsigned n = 2;
+    buf_free(&r->up); /* of a try before this one */
     c->attempt.injected = false;
     bool anew = c->attempt.translated || c->attempt.rewritten;
     if (anew && !dialect_write(c)) return 0;
@@ -255,7 +256,6 @@ void attempt_start(struct call *c, uint16_t i) {
     t->provider = &c->config->provider[t->target.provider_id];
     if (n > 1) metric_add(&c->w->metrics.fallbacks, 1);
     dialect_choose(c);
-    buf_free(&r->up);
     if (t->provider->auth == AUTH_GOOGLE && !take_token(c)) return;
     if (media_wanted(c))
         media_ask(c);
