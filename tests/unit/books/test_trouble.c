@@ -139,6 +139,17 @@ static void test_overwritten(void **state) {
     place_remove(&p);
 }
 
+/* The helper notices after the writer that there is no room. */
+static struct books_status wait_spool_full(struct books *b) {
+    struct books_status st;
+    books_status(b, &st);
+    for (int i = 0; i < 60000 && st.spool_ok; i++) {
+        usleep(1000);
+        books_status(b, &st);
+    }
+    return st;
+}
+
 /* The store is away (a folder stands in its place) until the spool is full: what found room is booked later, what
  * did not is counted. */
 static void test_bounded(void **state) {
@@ -166,8 +177,7 @@ static void test_bounded(void **state) {
         if (i % 50 == 0) usleep(1000);
     }
     assert_int_equal(lost, 1);
-    struct books_status st;
-    books_status(b, &st);
+    struct books_status st = wait_spool_full(b);
     assert_int_equal(st.lost, 1);
     assert_false(st.spool_ok);
     assert_true(st.segments <= 8);
@@ -277,7 +287,8 @@ static void test_full(void **state) {
         if (i % 50 == 0) usleep(1000);
     }
     assert_int_equal(lost, 100);
-    struct books_status st = wait_store(b, false);
+    wait_store(b, false);
+    struct books_status st = wait_spool_full(b);
     assert_false(st.spool_ok);
     assert_true(st.error[0] && st.backlog_events > 0);
     /* Room again: everything that was booked comes into the store. */
