@@ -141,7 +141,7 @@ class Clis(unittest.TestCase):
             json.dump({"$schema": "https://opencode.ai/config.json", "autoupdate": False, "share": "disabled", "model": f"gw/{model}", "small_model": f"gw/{model}",
                        "provider": {"gw": {"npm": "@ai-sdk/openai-compatible", "name": "gw", "options": {"baseURL": f"http://127.0.0.1:{self.dray.port}/v1", "apiKey": "key"},
                                            "models": {model: {"name": "x", "limit": {"context": 100000, "output": 4096}}}}}}, f)
-        return self.run_cli("opencode", "run", "Say hi")
+        return self.run_cli("opencode", "run", "--model", f"gw/{model}", "Say hi", env={"OPENCODE_CONFIG": f"{self.work}/opencode.json", "PWD": self.work})
 
     def gemini(self, model):
         os.makedirs(f"{self.home}/.gemini", exist_ok=True)
