@@ -375,7 +375,13 @@ static bool usage_expected(const struct call *c) {
     return !c->is_stream || c->attempt.injected || c->r->q.include_usage;
 }
 
-enum { NAMED_TEACHING = 16 };
+/* One named call of so many is read on the road, at first and later: it costs more than relaying the call. */
+enum { NAMED_TEACHING = 16, NAMED_TEACHING_LATER = 512, NAMED_EARLY = 1024 };
+
+static bool teaches_tokens(struct call *c) {
+    uint64_t n = c->surface->chat >= 0 ? c->w->named_calls++ : 1;
+    return n % (n < NAMED_EARLY ? NAMED_TEACHING : NAMED_TEACHING_LATER) == 0;
+}
 
 void call_label(struct call *c) {
     struct call_request *r = c->r;
@@ -385,7 +391,7 @@ void call_label(struct call *c) {
         return;
     }
     /* Now and then one of those is read here, for its usage to teach how the model counts (multiplier.h). */
-    bool teaches = c->surface->chat >= 0 && c->w->named_calls++ % NAMED_TEACHING == 0;
+    bool teaches = teaches_tokens(c);
     if (!r->facts_done && !c->settled && c->attempt.n && usage_expected(c) && !teaches) {
         enum { BYTES_PER_TOKEN = 4 }; /* only for a call that is cut before its usage comes */
         c->input_estimate = (uint32_t)(r->body.n / BYTES_PER_TOKEN);
