@@ -52,14 +52,14 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n) {
 
 /* ---- SipHash-1-3 ---- */
 
-static uint64_t rotl(uint64_t x, int b) { return (x << b) | (x >> (64 - b)); }
-
+/* For words and for vectors of them. */
+#define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
 #define SIP_ROUND(v0, v1, v2, v3)                                                                                 \
     do {                                                                                                          \
-        v0 += v1, v1 = rotl(v1, 13) ^ v0, v0 = rotl(v0, 32);                                                      \
-        v2 += v3, v3 = rotl(v3, 16) ^ v2;                                                                         \
-        v0 += v3, v3 = rotl(v3, 21) ^ v0;                                                                         \
-        v2 += v1, v1 = rotl(v1, 17) ^ v2, v2 = rotl(v2, 32);                                                      \
+        v0 += v1, v1 = ROTL(v1, 13) ^ v0, v0 = ROTL(v0, 32);                                                      \
+        v2 += v3, v3 = ROTL(v3, 16) ^ v2;                                                                         \
+        v0 += v3, v3 = ROTL(v3, 21) ^ v0;                                                                         \
+        v2 += v1, v1 = ROTL(v1, 17) ^ v2, v2 = ROTL(v2, 32);                                                      \
     } while (0)
 
 uint64_t siphash(const uint64_t key[2], const void *data, size_t n) {
@@ -85,15 +85,6 @@ uint64_t siphash(const uint64_t key[2], const void *data, size_t n) {
 /* Four lanes, as vectors of the compiler: with AVX2 an operation on all four is one instruction. */
 typedef uint64_t lanes __attribute__((vector_size(32)));
 
-#define ROTL_LANES(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-#define SIP_ROUND_LANES(v0, v1, v2, v3)                                                                           \
-    do {                                                                                                          \
-        v0 += v1, v1 = ROTL_LANES(v1, 13) ^ v0, v0 = ROTL_LANES(v0, 32);                                          \
-        v2 += v3, v3 = ROTL_LANES(v3, 16) ^ v2;                                                                   \
-        v0 += v3, v3 = ROTL_LANES(v3, 21) ^ v0;                                                                   \
-        v2 += v1, v1 = ROTL_LANES(v1, 17) ^ v2, v2 = ROTL_LANES(v2, 32);                                          \
-    } while (0)
-
 /* Over `blocks` of 32 bytes. */
 static inline __attribute__((always_inline)) void sip_lanes(const uint64_t key[2], const unsigned char *p,
                                                             size_t blocks, uint64_t out[4]) {
@@ -105,10 +96,10 @@ static inline __attribute__((always_inline)) void sip_lanes(const uint64_t key[2
     for (; blocks; blocks--, p += 32) {
         memcpy(&w, p, 32);
         v3 ^= w;
-        SIP_ROUND_LANES(v0, v1, v2, v3);
+        SIP_ROUND(v0, v1, v2, v3);
         v0 ^= w;
     }
-    for (int i = 0; i < 3; i++) SIP_ROUND_LANES(v0, v1, v2, v3);
+    for (int i = 0; i < 3; i++) SIP_ROUND(v0, v1, v2, v3);
     w = v0 ^ v1 ^ v2 ^ v3;
     memcpy(out, &w, 32);
 }
@@ -164,13 +155,13 @@ void rng_seed(struct rng *r, uint64_t seed) {
 }
 
 uint64_t rng_next(struct rng *r) {
-    uint64_t *s = r->s, out = rotl(s[1] * 5, 7) * 9, t = s[1] << 17;
+    uint64_t *s = r->s, out = ROTL(s[1] * 5, 7) * 9, t = s[1] << 17;
     s[2] ^= s[0];
     s[3] ^= s[1];
     s[1] ^= s[2];
     s[0] ^= s[3];
     s[2] ^= t;
-    s[3] = rotl(s[3], 45);
+    s[3] = ROTL(s[3], 45);
     return out;
 }
 
