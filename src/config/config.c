@@ -191,6 +191,7 @@ static bool build_plain(struct build *b) {
     if (t->keep && !options_read(b, SECTION_KEEP, t->keep, &keep)) return false;
     c->keep_calls_us = keep.calls;
     c->keep_bodies_us = keep.bodies;
+    if (keep.bodies) build_warn(b, "keep.bodies has no effect: texts of requests and answers are not kept yet");
     return true;
 }
 

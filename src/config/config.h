@@ -171,7 +171,6 @@ struct config {
     bool ledger_fsync;
     uint64_t keep_calls_us, keep_bodies_us; /* 0: for ever */
     bool simulated;                         /* no key in the environment: simulated providers stand in */
-    bool store_bodies;
     struct limits limits;
     const struct price_list *price_list; /* NULL: none */
 };

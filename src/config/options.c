@@ -262,7 +262,7 @@ static const struct option limit_options[] = {
 static const struct option keep_options[] = {
     {"calls", T_DURATION, AT(keep_in, calls), "duration", "for ever", "Records of calls.", NULL, 0, 0},
     {"bodies", T_DURATION, AT(keep_in, bodies), "duration", "for ever",
-     "Texts of requests and answers, where they are kept.", NULL, 0, 0},
+     "Texts of requests and answers. No effect yet: none are kept.", NULL, 0, 0},
     END};
 
 static const struct option gpu_options[] = {
