@@ -15,12 +15,14 @@ enum {
     FEED_MAX = 1 << 30,   /* zlib counts in 32 bits */
     WINDOW_LOG_BODY = 23, /* RFC 9659: 8 MB */
     WINDOW_LOG_FILE = 27,
+    FRAME_HEADER_MAX = 18, /* RFC 8878 3.1.1: magic number and frame header */
 };
 
 struct decoder {
     enum coding coding;
     bool begun, open; /* there was input; inside of a member or frame */
     bool bad, large;
+    unsigned frame; /* bytes of the frame's header that were fed */
     uint64_t taken, given, max;
     uint32_t ratio;
     bool zlib_ready;
@@ -113,11 +115,15 @@ static bool zstd_step(struct decoder *d, str *in, size_t *n, err *e) {
         ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax,
                                d->max == UINT64_MAX ? WINDOW_LOG_FILE : WINDOW_LOG_BODY);
     }
-    /* A frame that lies there as a whole is read by another way, which judges damage differently: its first byte
-     * alone keeps all frames on the one way, however they come. */
-    ZSTD_inBuffer from = {in->p, d->open ? in->n : 1, 0};
+    /* Byte by byte through the header, so that a frame reads the same however it comes: one that lies there as a
+     * whole would be read by another way, which judges damage differently; and behind a header that it can't read
+     * the library looks for an old format at the start of the piece, not of the frame. */
+    if (!d->open) d->frame = 0;
+    bool header = d->frame < FRAME_HEADER_MAX;
+    ZSTD_inBuffer from = {in->p, header && in->n ? 1 : in->n, 0};
     ZSTD_outBuffer to = {d->piece, PIECE, 0};
     size_t r = ZSTD_decompressStream(d->zstd, &to, &from);
+    if (header) d->frame += (unsigned)from.pos;
     *in = str_skip(*in, from.pos);
     *n = to.pos;
     d->begun = true;
