@@ -423,11 +423,28 @@ static void count_batch(struct analysis *a, const struct one *x) {
 
 /* ---- sums ---- */
 
-static void day_of(uint64_t us, char out[16]) {
-    char iso[28];
-    clock_iso(iso, us);
-    memcpy(out, iso, 10);
-    out[10] = 0;
+/* The day's name is kept: calls of one day follow each other. */
+static str day_of(struct analysis *a, uint64_t us) {
+    if (!us) return STR("unknown");
+    uint64_t day = us / 86400000000u;
+    if (!a->day_name[0] || day != a->day) clock_iso(a->day_name, us);
+    a->day = day;
+    return str_make(a->day_name, 10);
+}
+
+enum { PROVIDER_SHOWN = 58, MODEL_SHOWN = 140, MODEL_NAME_MAX = PROVIDER_SHOWN + 1 + MODEL_SHOWN };
+
+/* provider/model, both from a log and of any length there. */
+static str name_model(const struct model *m, char out[MODEL_NAME_MAX]) {
+    str provider = str_take(m->provider, m->provider.n < PROVIDER_SHOWN ? m->provider.n : PROVIDER_SHOWN);
+    str model = str_take(m->name, m->name.n < MODEL_SHOWN ? m->name.n : MODEL_SHOWN);
+    size_t n = provider.n;
+    if (n) {
+        memcpy(out, provider.p, n);
+        out[n++] = '/';
+    }
+    if (model.n) memcpy(out + n, model.p, model.n);
+    return str_make(out, n + model.n);
 }
 
 static void add_up(struct analysis *a, const struct one *x) {
@@ -441,17 +458,15 @@ static void add_up(struct analysis *a, const struct one *x) {
     s.simple = !c->aggregate && task_is_simple(x->f.task, s.input) ? c->calls : 0;
     s.moved = x->to != x->m;
     if (c->duration_us && !c->aggregate) s.timed = 1, s.duration_us = c->duration_us;
-    char day[16] = "unknown", model[200];
-    if (c->time_us) day_of(c->time_us, day);
-    int n = snprintf(model, sizeof model, "%.*s%s%.*s", (int)x->m->provider.n, x->m->provider.p,
-                     x->m->provider.n ? "/" : "", (int)(x->m->name.n > 140 ? 140 : x->m->name.n), x->m->name.p);
+    char model[MODEL_NAME_MAX];
+    str name = name_model(x->m, model);
     sums_add(&a->all, &s);
-    sums_add(tally_at(&a->by_model, (str){model, (size_t)n}), &s);
+    sums_add(tally_at(&a->by_model, name), &s);
     sums_add(tally_at(&a->by_key, c->key), &s);
     sums_add(tally_at(&a->by_user, c->user), &s);
     sums_add(tally_at(&a->by_team, c->team), &s);
     sums_add(tally_at(&a->by_tag, c->tag), &s);
-    sums_add(tally_at(&a->by_day, str_from(day)), &s);
+    sums_add(tally_at(&a->by_day, day_of(a, c->time_us)), &s);
     sums_add(tally_at(&a->by_format, str_from(x->at->format)), &s);
     if (c->aggregate) {
         sums_add(&a->aggregates, &s);

@@ -83,6 +83,8 @@ struct analysis {
     const struct router *router;
     const struct model **target; /* of a configuration's router */
     arena a;
+    uint64_t day; /* since 1970, of the last call */
+    char day_name[28];
     /* calls */
     struct sums all, failed, aggregates, task[TASK_COUNT], tier[ROUTER_TIERS_MAX];
     struct tally by_model, by_key, by_user, by_team, by_tag, by_day, by_rule, by_format;

@@ -61,6 +61,7 @@ struct lazy_member {
 };
 struct lazy_index {
     uint32_t count;
+    uint32_t initials; /* first letters of the members on top: see lazy_has_initial */
     struct lazy_member m[LAZY_MEMBERS_MAX];
 };
 /* Indexes one object. Returns what follows it, NULL when it is cut or no object; `enter` is a
@@ -68,5 +69,7 @@ struct lazy_index {
 const char *lazy_index(struct lazy_index *x, str text, const char *const *enter);
 /* A member of member `parent`; its index, or 0 when absent. */
 unsigned lazy_at(const struct lazy_index *x, unsigned parent, str key);
+/* Whether a member on top may begin with this letter; false is sure. */
+static inline bool lazy_has_initial(const struct lazy_index *x, char c) { return x->initials >> (c & 31) & 1; }
 
 #endif
