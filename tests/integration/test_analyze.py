@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -129,6 +130,11 @@ class Fixtures(unittest.TestCase):
         self.assertEqual(report("-", stdin=text)["cost"], want)
         code, out, err = analyze("--json", "-", stdin=gzip.compress(text)[:-200])
         self.assertIn("breaks off", err)
+        if shutil.which("zstd"):
+            packed = subprocess.run(["zstd", "-cq"], input=text, stdout=subprocess.PIPE, check=True).stdout
+            self.assertEqual(report("-", stdin=packed)["cost"], want)
+            code, out, err = analyze("--json", "-", stdin=packed[:-200])
+            self.assertIn("breaks off", err)
 
     def test_cut_page(self):
         """A page of stored completions that breaks off anywhere gives what is there, and ends."""
@@ -613,31 +619,30 @@ class Pack(unittest.TestCase):
         self.assertGreaterEqual(seen, 15)
 
     def test_recordings_cost(self):
-        """Recorded answers of OpenAI and Anthropic: cost by model to the nano-dollar, every class at its own price."""
+        """Recorded answers: cost by model to the nano-dollar, every class at its own price."""
         with open(self.list, encoding="utf-8") as f:
             prices = json.load(f)
-        for name in ("openai", "anthropic"):
+        for name, least in (("openai", 50), ("anthropic", 50), ("mistral", 30), ("groq", 20), ("deepseek", 15), ("xai", 15)):
+            prefix = "" if name in ("openai", "anthropic") else name + "/"  # how the list names them
             lines, want = [], {}
             with open(os.path.join(self.data, "traffic", "dev", name + ".jsonl"), encoding="utf-8") as f:
                 for line in f:
                     o = json.loads(line)
                     try:
                         answer = json.loads(o["response"]["body"])
-                        u, p = answer["usage"], prices[answer["model"]]
+                        u, p = answer["usage"], prices[prefix + answer["model"]]
                     except (KeyError, TypeError, ValueError):
                         continue
                     parts = recorded_parts(u) if u and "/batches/" not in o["request"].get("path", "") else None  # a batch's page repeats its calls
                     if p.get("litellm_provider") != name or parts is None or answer.get("service_tier") in ("flex", "priority") or u.get("service_tier") == "batch":
                         continue
                     cost = sum(line_cost(n, str(p.get(key, p["input_cost_per_token"] if side == "in" else p.get("output_cost_per_token", 0)))) for n, key, side in parts)
-                    want[answer["model"]] = want.get(answer["model"], 0) + cost
+                    want[f"{name}/{answer['model']}"] = want.get(f"{name}/{answer['model']}", 0) + cost
                     lines.append(line)
             with self.subTest(name):
-                self.assertGreater(len(lines), 50)
+                self.assertGreater(len(lines), least)
                 r = report("--prices", self.list, "-", stdin="".join(lines).encode())
-                got = {}
-                for m in r["by_model"]:
-                    got[m["model"].split("/")[-1]] = nano(m["cost"]) if m["cost"] else None
+                got = {m["model"]: nano(m["cost"]) if m["cost"] else None for m in r["by_model"]}
                 self.assertEqual({k: got.get(k) for k in want}, want)
 
     def test_traces(self):
@@ -651,6 +656,24 @@ class Pack(unittest.TestCase):
                 self.assertEqual(r["calls"], len(rows))
                 self.assertEqual(r["input_tokens"], sum(int(x[inputs]) for x in rows))
                 self.assertEqual(r["output_tokens"], sum(int(x[outputs]) for x in rows))
+
+    def test_trace_cost(self):
+        """The trace that names models: tokens times price, whatever its own cost column says."""
+        path = os.path.join(self.data, "usage", "dev", "aider_calls.jsonl.zst")
+        rows = [json.loads(line) for line in self.unzstd(path).decode().split("\n") if line]
+        with open(self.list, encoding="utf-8") as f:
+            prices = json.load(f)
+        want, calls = {}, {}
+        for x in rows:
+            p = prices.get(x["model"], {})
+            if "input_cost_per_token" in p:
+                want[x["model"]] = want.get(x["model"], 0) + call_cost(p, x["prompt_tokens"], 0, x["completion_tokens"])
+                calls[x["model"]] = calls.get(x["model"], 0) + 1
+        # Where dray put further names of a model under one (with a date, with latest), the list has no row of the sum.
+        got = {m["model"]: nano(m["cost"]) for m in report("--prices", self.list, path)["by_model"] if m["cost"] and m["calls"] == calls.get(m["model"])}
+        self.assertGreater(len(got), 9)
+        self.assertGreater(sum(calls[k] for k in got), 500)
+        self.assertEqual(got, {k: want[k] for k in got})
 
     def test_aider_outlier(self):
         r = report(os.path.join(self.data, "usage", "dev", "aider_calls.jsonl.zst"))
@@ -689,15 +712,19 @@ class Pack(unittest.TestCase):
 
     def test_recordings(self):
         """Recorded traffic: bodies as text, streams among them; usage is read by other code here."""
-        for name in ("anthropic", "groq", "deepseek", "xai", "openrouter"):
+        for name in ("anthropic", "groq", "deepseek", "xai", "openrouter", "mistral", "gemini"):
             path = os.path.join(self.data, "traffic", "dev", name + ".jsonl")
-            total = [0, 0]
+            total, lines = [0, 0], []
             with open(path, encoding="utf-8") as f:
                 for line in f:
-                    used = recorded_usage(json.loads(line)["response"].get("body") or "")
+                    o = json.loads(line)
+                    if o["request"].get("path") == "/v1/audio/speech":
+                        continue  # answered without usage: would be estimated
+                    used = recorded_usage(o["response"].get("body") or "")
                     total = [total[0] + used[0], total[1] + used[1]]
+                    lines.append(line)
             with self.subTest(name):
-                r = report(path)
+                r = report("-", stdin="".join(lines).encode())
                 self.assertEqual(r["estimated_calls"], 0)
                 self.assertEqual([r["input_tokens"], r["output_tokens"]], total)
 
@@ -729,6 +756,9 @@ def recorded_usage(body):
             o = json.loads(doc)
         except ValueError:
             continue
+        g = isinstance(o, dict) and o.get("usageMetadata")  # Gemini: thinking is beside the candidates
+        if g:
+            found = [g.get("promptTokenCount", 0) + g.get("toolUsePromptTokenCount", 0), g.get("candidatesTokenCount", 0) + g.get("thoughtsTokenCount", 0)]
         for part in (o, o.get("response"), o.get("message"), o.get("x_groq")):
             u = part.get("usage") if isinstance(part, dict) else None
             if not u:
