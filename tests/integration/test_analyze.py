@@ -622,7 +622,7 @@ class Pack(unittest.TestCase):
         """Recorded answers: cost by model to the nano-dollar, every class at its own price."""
         with open(self.list, encoding="utf-8") as f:
             prices = json.load(f)
-        for name, least in (("openai", 50), ("anthropic", 50), ("mistral", 30), ("groq", 20), ("deepseek", 15), ("xai", 15)):
+        for name, least in (("openai", 50), ("anthropic", 50), ("mistral", 30), ("groq", 20), ("deepseek", 15), ("xai", 15), ("openrouter", 15)):
             prefix = "" if name in ("openai", "anthropic") else name + "/"  # how the list names them
             lines, want = [], {}
             with open(os.path.join(self.data, "traffic", "dev", name + ".jsonl"), encoding="utf-8") as f:
@@ -644,6 +644,31 @@ class Pack(unittest.TestCase):
                 r = report("--prices", self.list, "-", stdin="".join(lines).encode())
                 got = {m["model"]: nano(m["cost"]) if m["cost"] else None for m in r["by_model"]}
                 self.assertEqual({k: got.get(k) for k in want}, want)
+
+    def test_gemini_cost(self):
+        """Recorded answers of Gemini whose usage is all text: cached input and thinking have prices of their own."""
+        with open(self.list, encoding="utf-8") as f:
+            prices = json.load(f)
+        lines, want = [], {}
+        with open(os.path.join(self.data, "traffic", "dev", "gemini.jsonl"), encoding="utf-8") as f:
+            for line in f:
+                try:
+                    answer = json.loads(json.loads(line)["response"]["body"])
+                    u, name = answer["usageMetadata"], "gemini/" + answer["modelVersion"]
+                    p = prices[name]
+                except (KeyError, TypeError, ValueError):
+                    continue
+                if {d["modality"] for k in u if k.endswith("Details") for d in u[k]} - {"TEXT"} or "groundingMetadata" in line or u.get("promptTokenCount", 0) > 128000:
+                    continue
+                cached = u.get("cachedContentTokenCount", 0)
+                plain = u.get("promptTokenCount", 0) + u.get("toolUsePromptTokenCount", 0) - cached
+                cost = call_cost(p, plain, cached, u.get("candidatesTokenCount", 0))
+                cost += line_cost(u.get("thoughtsTokenCount", 0), str(p.get("output_cost_per_reasoning_token", p.get("output_cost_per_token", 0))))
+                want[name] = want.get(name, 0) + cost
+                lines.append(line)
+        self.assertGreater(len(lines), 100)
+        r = report("--prices", self.list, "-", stdin="".join(lines).encode())
+        self.assertEqual({m["model"]: nano(m["cost"]) for m in r["by_model"] if m["cost"]}, want)
 
     def test_traces(self):
         for name, inputs, outputs in (("aider_calls.jsonl.zst", "prompt_tokens", "completion_tokens"), ("mooncake_synthetic.jsonl.zst", "input_length", "output_length"),
