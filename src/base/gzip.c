@@ -22,7 +22,7 @@ struct decoder {
     enum coding coding;
     bool begun, open; /* there was input; inside of a member or frame */
     bool bad, large;
-    unsigned frame; /* bytes of the frame's header that were fed */
+    unsigned header_fed; /* bytes of a zstd frame, up to its longest header */
     uint64_t taken, given, max;
     uint32_t ratio;
     bool zlib_ready;
@@ -118,12 +118,12 @@ static bool zstd_step(struct decoder *d, str *in, size_t *n, err *e) {
     /* Byte by byte through the header, so that a frame reads the same however it comes: one that lies there as a
      * whole would be read by another way, which judges damage differently; and behind a header that it can't read
      * the library looks for an old format at the start of the piece, not of the frame. */
-    if (!d->open) d->frame = 0;
-    bool header = d->frame < FRAME_HEADER_MAX;
+    if (!d->open) d->header_fed = 0;
+    bool header = d->header_fed < FRAME_HEADER_MAX;
     ZSTD_inBuffer from = {in->p, header && in->n ? 1 : in->n, 0};
     ZSTD_outBuffer to = {d->piece, PIECE, 0};
     size_t r = ZSTD_decompressStream(d->zstd, &to, &from);
-    if (header) d->frame += (unsigned)from.pos;
+    if (header) d->header_fed += (unsigned)from.pos;
     *in = str_skip(*in, from.pos);
     *n = to.pos;
     d->begun = true;

@@ -101,6 +101,15 @@ jval json_path(jval v, ...) __attribute__((sentinel));
 /* Value from text known to start with one (leading space allowed). */
 jval json_value_at(const char *p, const char *end);
 
+/* ---- over text that nobody validated ---- */
+
+/* From behind a string's opening quote to its closing one; NULL when that is not before `end`. `*esc`: whether it
+ * has escapes. */
+const char *json_string_end(const char *p, const char *end, bool *esc);
+/* From inside a container (behind its opening bracket or any of its values) to behind its closing bracket; NULL
+ * when that is not before `end`. Brackets are counted, outside of strings. */
+const char *json_close(const char *p, const char *end);
+
 /* A string's bytes: the view itself when it has no escapes, else unescaped into `a`. */
 str json_text(jval string, arena *a);
 /* Whether a string value equals `want`. */

@@ -140,10 +140,10 @@ static inline uint64_t parity(uint64_t v) {
     return v ^ v << 32;
 }
 
-AVX2 const char *json_container_end_avx2(const char *p, const char *end) {
+AVX2 const char *json_close_avx2(const char *p, const char *end) {
     uint64_t in = 0;  /* all ones: the block begins in a string */
     bool cut = false; /* ... in an escape: its first byte is escaped */
-    size_t depth = 0;
+    size_t depth = 1;
     for (int n; p < end; p += n) {
         struct block b = load_some(p, end, &n);
         uint64_t begins = json_escapes(equal(b, '\\') & ~(uint64_t)cut);
@@ -167,6 +167,6 @@ AVX2 const char *json_container_end_avx2(const char *p, const char *end) {
                 return p + __builtin_ctzll(any) + 1;
         }
     }
-    return end;
+    return NULL;
 }
 #endif

@@ -77,13 +77,17 @@ static inline const char *bracket(const char *p, const char *end) {
     return p;
 }
 
-/* Behind the container whose opening bracket is at p. */
-static const char *container_end(const char *p, const char *end) {
-    size_t depth = 0;
-    bool esc;
+const char *json_string_end(const char *p, const char *end, bool *esc) {
+    const char *quote = string_end(p, end, esc);
+    return quote < end ? quote : NULL;
+}
+
+const char *json_close(const char *p, const char *end) {
 #if JSON_AVX2
-    if (json_has_avx2()) return json_container_end_avx2(p, end);
+    if (json_has_avx2()) return json_close_avx2(p, end);
 #endif
+    size_t depth = 1;
+    bool esc;
     while ((p = bracket(p, end)) < end) {
         char c = *p++;
         if (c == '"') {
@@ -92,10 +96,10 @@ static const char *container_end(const char *p, const char *end) {
         } else if ((c | 0x20) == '{') {
             depth++;
         } else if (--depth == 0) {
-            break;
+            return p;
         }
     }
-    return p;
+    return NULL;
 }
 
 static inline const char *scalar_end(const char *p, const char *end) {
@@ -126,7 +130,8 @@ static inline jval value_here(const char *p, const char *end, const char **after
     case '{':
     case '[':
         v.type = *p == '{' ? J_OBJECT : J_ARRAY;
-        e = container_end(p, end);
+        e = json_close(p + 1, end);
+        if (!e) e = end;
         break;
     default:
         v.type = *p == 't' ? J_TRUE : *p == 'f' ? J_FALSE : *p == 'n' ? J_NULL : J_NUMBER;

@@ -20,10 +20,10 @@
  * closing quote, at what is rare or wrong (or up to 63 bytes before it), or within 64 bytes of the end. `*esc`
  * becomes true when an escape was passed. Only where json_has_avx2. */
 const char *json_string_avx2(const char *p, const char *end, bool *esc);
-/* The closing quote of the string whose text begins at p, or `end`; `*esc` becomes true when it has an escape. And
- * the place behind the container whose opening bracket is at p, or `end`. Both for text that was checked. */
+/* The closing quote of the string whose text begins at p, or `end`; `*esc` becomes true when it has an escape. */
 const char *json_string_end_avx2(const char *p, const char *end, bool *esc);
-const char *json_container_end_avx2(const char *p, const char *end);
+/* json_close. */
+const char *json_close_avx2(const char *p, const char *end);
 static inline bool json_has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
 }

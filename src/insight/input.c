@@ -317,7 +317,7 @@ static bool json_between(struct input *in) {
             in->array = false;
             if (in->page) {
                 const char *q; /* the rest of the page's object */
-                while (!(q = lazy_close(in->buf + in->pos + 1, in->buf + in->fill)) && !too_long(in) && more(in)) {
+                while (!(q = json_close(in->buf + in->pos + 1, in->buf + in->fill)) && !too_long(in) && more(in)) {
                 }
                 if (!q) q = in->buf + in->fill;
                 in->page = false;

@@ -1,20 +1,9 @@
-/* lazy: see lazy.h.
- *
- * Skipping a container looks at 64 bytes at a time: masks of quotes and backslashes give the mask
- * of what lies inside strings (escaped characters by carry-propagating addition, inside by prefix
- * xor, as in Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019), brackets outside are
- * counted by population count, and only in the block where the depth reaches zero are single bits
- * looked at. AVX2 where the processor has it, SSE2 on any other x86-64; other machines take the byte loop at the
- * bottom. */
+/* lazy: see lazy.h. */
 #include "insight/lazy.h"
 #include "insight/when.h"
 
 #include <math.h>
 #include <time.h>
-
-#ifdef __SSE2__
-#include <immintrin.h>
-#endif
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -22,169 +11,6 @@ static const char *skip_space(const char *p, const char *end) {
     while (p < end && is_space(*p)) p++;
     return p;
 }
-
-/* ---- strings ---- */
-
-/* From behind the opening quote to the closing one; NULL when there is none. */
-static const char *string_end(const char *p, const char *end, bool *esc) {
-    for (;;) {
-#ifdef __SSE2__
-        while (end - p >= 16) {
-            __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-            int m = _mm_movemask_epi8(
-                _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-            if (m != 0) {
-                p += __builtin_ctz((unsigned)m);
-                break;
-            }
-            p += 16;
-        }
-#endif
-        while (p < end && *p != '"' && *p != '\\') p++;
-        if (p >= end) return NULL;
-        if (*p == '"') return p;
-        *esc = true;
-        if (end - p < 2) return NULL;
-        p += 2;
-    }
-}
-
-/* ---- containers ---- */
-
-#ifdef __SSE2__
-struct masks {
-    uint64_t quote, slash, open, close;
-};
-
-static inline struct masks masks_of(const char *p) {
-    struct masks m = {0, 0, 0, 0};
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), low = _mm_set1_epi8(0x20);
-    const __m128i open = _mm_set1_epi8('{'), close = _mm_set1_epi8('}');
-    for (unsigned i = 0; i < 4; i++) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
-        __m128i u = _mm_or_si128(v, low); /* '[' and ']' become '{' and '}' */
-        unsigned sh = 16 * i;
-        m.quote |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, quote)) << sh;
-        m.slash |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, slash)) << sh;
-        m.open |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(u, open)) << sh;
-        m.close |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(u, close)) << sh;
-    }
-    return m;
-}
-
-static inline uint64_t prefix_xor(uint64_t x) {
-    x ^= x << 1;
-    x ^= x << 2;
-    x ^= x << 4;
-    x ^= x << 8;
-    x ^= x << 16;
-    x ^= x << 32;
-    return x;
-}
-
-/* The characters that a backslash escapes. `carry`: the last character of the block before was an
- * escaping backslash. */
-static inline uint64_t escaped(uint64_t slash, uint64_t *carry) {
-    if (slash == 0) {
-        uint64_t r = *carry;
-        *carry = 0;
-        return r;
-    }
-    const uint64_t even = 0x5555555555555555u;
-    slash &= ~*carry;
-    uint64_t follows = slash << 1 | *carry;
-    uint64_t odd_starts = slash & ~even & ~follows;
-    uint64_t sum;
-    *carry = __builtin_add_overflow(odd_starts, slash, &sum);
-    return (even ^ (sum << 1)) & follows;
-}
-
-struct skip {
-    uint64_t carry, in_string; /* in_string: all ones inside */
-    uint32_t depth;
-};
-
-/* Takes one block; the offset behind the closing bracket, or -1 when it isn't in it. */
-static inline int skip_block(struct skip *s, struct masks m) {
-    uint64_t quote = m.quote & ~escaped(m.slash, &s->carry);
-    uint64_t in = prefix_xor(quote) ^ s->in_string;
-    s->in_string = (uint64_t)((int64_t)in >> 63);
-    uint64_t open = m.open & ~in, close = m.close & ~in;
-    if ((open | close) == 0) return -1;
-    unsigned closes = (unsigned)__builtin_popcountll(close);
-    if (closes < s->depth) {
-        s->depth += (unsigned)__builtin_popcountll(open) - closes;
-        return -1;
-    }
-    uint64_t both = open | close;
-    while (both != 0) {
-        int bit = __builtin_ctzll(both);
-        both &= both - 1;
-        if (open >> bit & 1)
-            s->depth++;
-        else if (--s->depth == 0)
-            return bit + 1;
-    }
-    return -1;
-}
-
-__attribute__((target("avx2"))) static inline uint64_t mask64(__m256i lo, __m256i hi) {
-    return (uint64_t)(uint32_t)_mm256_movemask_epi8(lo) | (uint64_t)(uint32_t)_mm256_movemask_epi8(hi) << 32;
-}
-
-__attribute__((target("avx2"))) static inline struct masks masks_avx2(const char *p) {
-    const __m256i quote = _mm256_set1_epi8('"'), slash = _mm256_set1_epi8('\\'), low = _mm256_set1_epi8(0x20);
-    const __m256i open = _mm256_set1_epi8('{'), close = _mm256_set1_epi8('}');
-    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
-    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
-    __m256i c = _mm256_or_si256(a, low), d = _mm256_or_si256(b, low);
-    return (struct masks){.quote = mask64(_mm256_cmpeq_epi8(a, quote), _mm256_cmpeq_epi8(b, quote)),
-                          .slash = mask64(_mm256_cmpeq_epi8(a, slash), _mm256_cmpeq_epi8(b, slash)),
-                          .open = mask64(_mm256_cmpeq_epi8(c, open), _mm256_cmpeq_epi8(d, open)),
-                          .close = mask64(_mm256_cmpeq_epi8(c, close), _mm256_cmpeq_epi8(d, close))};
-}
-
-__attribute__((always_inline)) static inline const char *close_with(const char *p, const char *end,
-                                                                    struct masks (*masks)(const char *)) {
-    struct skip s = {0, 0, 1};
-    for (; end - p >= 64; p += 64) {
-        int at = skip_block(&s, masks(p));
-        if (at >= 0) return p + at;
-    }
-    char tail[64];
-    size_t n = (size_t)(end - p);
-    memset(tail, ' ', sizeof tail);
-    memcpy(tail, p, n);
-    int at = skip_block(&s, masks(tail));
-    return at >= 0 && (size_t)at <= n ? p + at : NULL;
-}
-
-__attribute__((target("avx2,popcnt"))) static const char *close_avx2(const char *p, const char *end) {
-    return close_with(p, end, masks_avx2);
-}
-
-/* `p` is behind the opening bracket. */
-const char *lazy_close(const char *p, const char *end) {
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) return close_avx2(p, end);
-    return close_with(p, end, masks_of);
-}
-#else
-const char *lazy_close(const char *p, const char *end) {
-    uint32_t depth = 1;
-    bool esc;
-    for (; p < end; p++) {
-        if (*p == '"') {
-            p = string_end(p + 1, end, &esc);
-            if (!p) return NULL;
-        } else if (*p == '{' || *p == '[') {
-            depth++;
-        } else if ((*p == '}' || *p == ']') && --depth == 0) {
-            return p + 1;
-        }
-    }
-    return NULL;
-}
-#endif
 
 /* ---- values ---- */
 
@@ -220,13 +46,13 @@ const char *lazy_value(const char *p, const char *end, jval *out) {
     if (p >= end) return NULL;
     if (*p == '"') {
         bool esc = false;
-        const char *q = string_end(p + 1, end, &esc);
+        const char *q = json_string_end(p + 1, end, &esc);
         if (!q) return NULL;
         *out = (jval){.raw = {p + 1, (size_t)(q - p - 1)}, .type = J_STRING, .esc = esc};
         return q + 1;
     }
     if (*p == '{' || *p == '[') {
-        const char *q = lazy_close(p + 1, end);
+        const char *q = json_close(p + 1, end);
         if (!q) return NULL;
         *out = (jval){.raw = {p, (size_t)(q - p)}, .type = *p == '{' ? J_OBJECT : J_ARRAY};
         return q;
@@ -256,7 +82,7 @@ bool lazy_next(struct lazy_it *it, str *key, jval *val) {
     it->bad = true;
     if (*p != '"') return false;
     bool esc = false;
-    const char *q = string_end(p + 1, it->end, &esc);
+    const char *q = json_string_end(p + 1, it->end, &esc);
     if (!q) return false;
     *key = (str){p + 1, (size_t)(q - p - 1)};
     q = skip_space(q + 1, it->end);
@@ -507,7 +333,7 @@ static const char *index_object(struct lazy_index *x, const char *p, const char 
         if (p >= end) return NULL;
         if (*p == '}') return p + 1;
         bool esc = false;
-        const char *q = *p == '"' ? string_end(p + 1, end, &esc) : NULL;
+        const char *q = *p == '"' ? json_string_end(p + 1, end, &esc) : NULL;
         if (!q) return NULL;
         str key = {p + 1, (size_t)(q - p - 1)};
         q = skip_space(q + 1, end);

@@ -2,7 +2,7 @@
  * than is asked for.
  *
  * base/json.h proves a document good before its cursors may touch it; a log of gigabytes is read
- * mostly to be skipped, so here containers are skipped by bracket depth alone (64 bytes at a time)
+ * mostly to be skipped, so here containers are skipped by bracket depth alone (json_close)
  * and nothing is trusted: every step is checked against `end`, and whatever doesn't parse is absent.
  * Values are the jval views of base/json.h, but only lazy_* functions may read them. */
 #ifndef DRAY_INSIGHT_LAZY_H
@@ -19,10 +19,6 @@ enum {
 /* Reads one value at `p` (space before it allowed). Returns what follows it, NULL when it is cut
  * or malformed on its outside. */
 const char *lazy_value(const char *p, const char *end, jval *out);
-
-/* From inside a container (behind its opening bracket, or behind any of its values) to behind its
- * closing bracket; NULL when that is not before `end`. */
-const char *lazy_close(const char *p, const char *end);
 
 struct lazy_it {
     const char *p, *end;

@@ -65,7 +65,9 @@ static unsigned facts_of(const struct spend *s, struct fact f[FACTS_SHOWN]) {
                  report_money(high, s->saved_high));
         put(f, &n, "  with estimated tokens at their worst", value, "");
     }
-    put_baseline(f, &n, "saved against all at", &s->single);
+    put_baseline(f, &n,
+                 s->single.cost == COST_UNKNOWN ? "saved against a single cheaper model" : "saved against all at",
+                 &s->single);
     put_baseline(f, &n, "saved against frontier", &s->frontier);
     if (a->routing_cost) put(f, &n, "of the spending, routing itself", report_money(m, a->routing_cost), "");
     if (s->time.calls) {

@@ -121,6 +121,13 @@ class Fixtures(unittest.TestCase):
         self.assertEqual([o["logged"] for o in r["logged"]["outliers"]], ["9990.0"])
         self.assertLess(nano(r["cost"]), 10**9)
 
+    def test_long_names(self):
+        """Names of any length in a log are cut where they are shown; nothing beyond them is read."""
+        provider, model = "p" * 300, "m" * 400
+        line = {"model": model, "provider": provider, "prompt_tokens": 3, "completion_tokens": 4}
+        r = report("-", stdin=json.dumps(line).encode())
+        self.assertEqual([(m["model"], m["calls"]) for m in r["by_model"]], [("p" * 58 + "/" + "m" * 140, 1)])
+
     def test_compressed_and_stdin(self):
         path = os.path.join(LOGS, "openai_pairs.jsonl")
         with open(path, "rb") as f:
