@@ -115,7 +115,8 @@ enum {
     MODEL_EMBED = 16,
     MODEL_AUDIO = 32,
     MODEL_IMAGE = 64,
-    MODEL_CHAT = 128
+    MODEL_CHAT = 128,
+    MODEL_RESPONSES = 256 /* served at /v1/responses only */
 };
 
 /* A model at a catalogue provider, NULL when unknown. Dated names fall back to the undated one

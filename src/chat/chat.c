@@ -240,6 +240,7 @@ void chat_collect(struct chat_answer *ans, const struct chat_event *ev) {
 struct chat_stream {
     struct chat_reader reader;
     struct chat_writer writer;
+    struct chat_sequence sequence; /* in use where `to` is sequential */
     const struct chat_ops *to;
     struct chat_answer told;
 };
@@ -251,14 +252,6 @@ static void stream_put(void *ctx, const struct chat_event *ev) {
     struct chat_choice *first = &told->choice[0];
     if (told->done || told->failed) return; /* nothing comes behind the end */
     if (ev->type == CE_END && first->finish == FINISH_NONE) chat_put_finish(&s->reader, 0, FINISH_STOP, JT_NONE);
-    if (ev->type == CE_ARGS && s->to && s->to->sequential && ev->call + 1u != s->reader.calls[0] &&
-        ev->choice == 0) {
-        struct chat_error mixed = {.status = 502, .type = STR("server_error"), .retry_ms = -1};
-        mixed.message =
-            STR("The provider mixes the arguments of several tool calls, which this dialect can't tell.");
-        chat_put_error(&s->reader, &mixed);
-        return;
-    }
     /* A call without arguments: clients parse them all the same. Dialects with one block at a time see to it. */
     if (ev->type == CE_CALL_END && ev->choice == 0 && s->to && !s->to->sequential && !s->reader.has_args[ev->call])
         chat_put_args(&s->reader, 0, ev->call, JT("{}"));
@@ -269,7 +262,15 @@ static void stream_put(void *ctx, const struct chat_event *ev) {
         told->choices = 1;
     if (ev->type == CE_END) told->done = true;
     if (ev->type == CE_ERROR) told->failed = true;
-    if (s->to) s->to->write_event(&s->writer, ev);
+    if (!s->to) return;
+    if (!s->to->sequential) {
+        s->to->write_event(&s->writer, ev);
+    } else if (!chat_sequence_put(&s->sequence, ev)) {
+        struct chat_error mixed = {.status = 502, .type = STR("server_error"), .retry_ms = -1};
+        mixed.message = STR("The provider mixes its tool calls in a way that this dialect can't tell.");
+        told->done = false;
+        chat_put_error(&s->reader, &mixed);
+    }
 }
 
 struct chat_stream *chat_stream_new(enum chat_dialect from, enum chat_dialect to, const struct chat_request *r,
@@ -280,6 +281,8 @@ struct chat_stream *chat_stream_new(enum chat_dialect from, enum chat_dialect to
         (struct chat_reader){.ops = ops[from], .a = a, .put = stream_put, .ctx = s, .seed = seed, .block = -1};
     s->writer =
         (struct chat_writer){.a = a, .model = model, .seed = seed, .created = created, .request = r, .open = -1};
+    s->sequence = (struct chat_sequence){.ops = s->to, .writer = &s->writer};
+    arena_init(&s->sequence.a, 4096, CHAT_STREAM_KEPT);
     s->writer.include_usage = !r || r->include_usage;
     buf_init(&s->writer.text, CHAT_STREAM_KEPT);
     buf_init(&s->writer.items, CHAT_STREAM_KEPT);
@@ -331,6 +334,7 @@ const struct chat_answer *chat_stream_answer(const struct chat_stream *s) { retu
 void chat_stream_free(struct chat_stream *s) {
     buf_free(&s->writer.text);
     buf_free(&s->writer.items);
+    arena_free(&s->sequence.a);
 }
 
 void frame_begin(struct chat_writer *w, const char *event, jw *j) {

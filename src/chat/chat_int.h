@@ -146,6 +146,20 @@ struct chat_writer {
     jtext open_id, open_name, open_signature;
 };
 
+/* One block at a time: chat_sequence.c. All zero but ops, writer and `a` is its beginning. */
+struct chat_sequence {
+    const struct chat_ops *ops;
+    struct chat_writer *writer;
+    arena a;               /* of what waits; failed when it is too much */
+    bool open;             /* a call is */
+    uint16_t choice, call; /* which */
+    int64_t depth;         /* of brackets in its arguments so far */
+    bool any, in_string, escaped;
+    struct chat_held *first, *last;
+};
+/* Writes an event, or keeps it until its turn. False when the provider's calls can't be told apart or too much waits. */
+bool chat_sequence_put(struct chat_sequence *q, const struct chat_event *ev);
+
 struct chat_ops {
     const char *name;
     bool (*read_request)(struct chat_request *r, jval root, str *param, err *e);

@@ -181,18 +181,30 @@ static void write_usage(const struct usage *u, jw *w) {
 }
 
 static const char *status_of(uint8_t finish) {
-    return finish == FINISH_LENGTH || finish == FINISH_FILTER ? "incomplete" : "completed";
+    return finish == FINISH_NONE                                ? "in_progress"
+           : finish == FINISH_LENGTH || finish == FINISH_FILTER ? "incomplete"
+                                                                : "completed";
 }
 
-/* What every response object says besides its output. `finish` FINISH_NONE: still in progress. */
-static void write_head(jw *w, jtext id, str model, int64_t created, uint8_t finish, const struct chat_request *r) {
-    bool cut = finish == FINISH_LENGTH || finish == FINISH_FILTER;
+static void write_error_member(jw *w, const struct chat_error *e) {
+    jw_kobject(w, "error");
+    jw_kstr(w, "code", e->code.n ? e->code : STR("server_error"));
+    jw_kstr(w, "message", e->message);
+    jw_object_end(w);
+}
+
+/* What every response object says besides its output. `finish` FINISH_NONE: still in progress. `e`: it failed. */
+static void write_head(jw *w, jtext id, str model, int64_t created, uint8_t finish, const struct chat_error *e,
+                       const struct chat_request *r) {
     jw_kjt(w, "id", id);
     jw_kstr(w, "object", STR("response"));
     jw_ki64(w, "created_at", created);
-    jw_kstr(w, "status", finish == FINISH_NONE ? STR("in_progress") : str_from(status_of(finish)));
-    jw_knull(w, "error");
-    if (cut) {
+    jw_kstr(w, "status", str_from(e ? "failed" : status_of(finish)));
+    if (e)
+        write_error_member(w, e);
+    else
+        jw_knull(w, "error");
+    if (!e && (finish == FINISH_LENGTH || finish == FINISH_FILTER)) {
         jw_kobject(w, "incomplete_details");
         jw_kstr(w, "reason", finish == FINISH_LENGTH ? STR("max_output_tokens") : STR("content_filter"));
         jw_object_end(w);
@@ -281,7 +293,7 @@ static void write_answer(const struct chat_answer *ans, str model, uint64_t seed
     uint64_t n = 1;
     jw_object(w);
     write_head(w, jt_has(ans->id) ? ans->id : chat_mint_id(ans->a, "resp_", seed, 0), model, created,
-               c->finish == FINISH_NONE ? FINISH_STOP : c->finish, ans->request);
+               c->finish == FINISH_NONE ? FINISH_STOP : c->finish, NULL, ans->request);
     jw_karray(w, "output");
     for (const struct chat_part *p = c->parts; p; p = p->next, n++) {
         if (p->type == PART_TEXT || p->type == PART_REFUSAL) {
@@ -459,11 +471,12 @@ static void write_call(struct chat_writer *c, const struct chat_event *ev) {
     item_open(c, ITEM_CALL);
 }
 
-static void write_response_event(struct chat_writer *c, const char *type, uint8_t finish) {
+static void write_response_event(struct chat_writer *c, const char *type, uint8_t finish,
+                                 const struct chat_error *e) {
     jw w;
     event_begin(c, type, &w);
     jw_kobject(&w, "response");
-    write_head(&w, c->id, c->model, c->created, finish, c->request);
+    write_head(&w, c->id, c->model, c->created, finish, e, c->request);
     jw_karray(&w, "output");
     if (c->items.n) jw_raw(&w, buf_view(&c->items));
     jw_array_end(&w);
@@ -477,27 +490,13 @@ static void write_response_event(struct chat_writer *c, const char *type, uint8_
 
 static void write_failure(struct chat_writer *c, const struct chat_error *e) {
     jw w;
-    str code = e->code.n ? e->code : STR("server_error");
+    if (!jt_has(c->id)) c->id = chat_mint_id(c->a, "resp_", c->seed, 0);
     event_begin(c, "error", &w);
-    jw_kstr(&w, "code", code);
+    jw_kstr(&w, "code", e->code.n ? e->code : STR("server_error"));
     jw_kstr(&w, "message", e->message);
     jw_knull(&w, "param");
     event_end(c, &w);
-    event_begin(c, "response.failed", &w); /* clients wait for one of three ends */
-    jw_kobject(&w, "response");
-    jw_kjt(&w, "id", c->id);
-    jw_kstr(&w, "object", STR("response"));
-    jw_ki64(&w, "created_at", c->created);
-    jw_kstr(&w, "status", STR("failed"));
-    jw_kstr(&w, "model", c->model);
-    jw_kobject(&w, "error");
-    jw_kstr(&w, "code", code);
-    jw_kstr(&w, "message", e->message);
-    jw_object_end(&w);
-    jw_karray(&w, "output");
-    jw_array_end(&w);
-    jw_object_end(&w);
-    event_end(c, &w);
+    write_response_event(c, "response.failed", c->finish, e); /* clients wait for one of three ends */
 }
 
 static void write_event(struct chat_writer *c, const struct chat_event *ev) {
@@ -505,8 +504,8 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
     switch (ev->type) {
     case CE_START:
         c->id = jt_has(ev->id) ? (jtext){arena_str(c->a, ev->id.raw)} : chat_mint_id(c->a, "resp_", c->seed, 0);
-        write_response_event(c, "response.created", FINISH_NONE);
-        write_response_event(c, "response.in_progress", FINISH_NONE);
+        write_response_event(c, "response.created", FINISH_NONE, NULL);
+        write_response_event(c, "response.in_progress", FINISH_NONE, NULL);
         break;
     case CE_TEXT:
     case CE_REFUSAL: write_text(c, ev); break;
@@ -523,9 +522,11 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
     case CE_ERROR: write_failure(c, ev->error); break;
     case CE_END:
         item_close(c);
-        write_response_event(
-            c, str_eqz(str_from(status_of(c->finish)), "completed") ? "response.completed" : "response.incomplete",
-            c->finish == FINISH_NONE ? FINISH_STOP : c->finish);
+        if (c->finish == FINISH_NONE) c->finish = FINISH_STOP;
+        write_response_event(c,
+                             c->finish == FINISH_LENGTH || c->finish == FINISH_FILTER ? "response.incomplete"
+                                                                                      : "response.completed",
+                             c->finish, NULL);
         break;
     default: break;
     }

@@ -30,7 +30,8 @@ bool dialect_read(struct call *c) {
 
 static bool is_claude(str model) { return str_starts(model, STR("claude")); }
 
-/* A provider is spoken to in its own dialect: its compatible endpoint, where it has one, knows less. */
+/* A provider is spoken to in its own dialect: its compatible endpoint, where it has one, knows less. Some of
+ * OpenAI's models are at /v1/responses only. */
 static int spoken_to(const struct call *c, const struct provider *p) {
     int client = c->surface->chat;
     switch (p->kind->native) {
@@ -39,7 +40,10 @@ static int spoken_to(const struct call *c, const struct provider *p) {
         return p->kind->auth == AUTH_GOOGLE && is_claude(c->attempt.target.model) ? CHAT_ANTHROPIC : CHAT_GEMINI;
     case DIALECT_BEDROCK: return CHAT_BEDROCK;
     case DIALECT_COHERE: return CHAT_COHERE;
-    default: return client == CHAT_RESPONSES && p->kind->responses ? CHAT_RESPONSES : CHAT_OPENAI;
+    default:
+        return p->kind->responses && (client == CHAT_RESPONSES || c->attempt.target.flags & MODEL_RESPONSES)
+                   ? CHAT_RESPONSES
+                   : CHAT_OPENAI;
     }
 }
 

@@ -517,41 +517,105 @@ def grammar_responses(r, status=frozenset({"completed", "incomplete", "failed"})
         must(u["total_tokens"] == u["input_tokens"] + u["output_tokens"], "usage sums up")
 
 
+# What an event about an item has besides type, sequence_number, output_index, item_id; and the event that tells the whole of its deltas.
+RESPONSE_EVENTS = {
+    "response.content_part.added": {"content_index": int, "part": dict},
+    "response.content_part.done": {"content_index": int, "part": dict},
+    "response.output_text.delta": {"content_index": int, "delta": str, "logprobs": list},
+    "response.output_text.done": {"content_index": int, "text": str, "logprobs": list},
+    "response.refusal.delta": {"content_index": int, "delta": str},
+    "response.refusal.done": {"content_index": int, "refusal": str},
+    "response.reasoning_summary_part.added": {"summary_index": int, "part": dict},
+    "response.reasoning_summary_part.done": {"summary_index": int, "part": dict},
+    "response.reasoning_summary_text.delta": {"summary_index": int, "delta": str},
+    "response.reasoning_summary_text.done": {"summary_index": int, "text": str},
+    "response.function_call_arguments.delta": {"delta": str},
+    "response.function_call_arguments.done": {"name": str, "arguments": str},
+}
+RESPONSE_ENDS = ("response.completed", "response.incomplete", "response.failed")
+
+
+class ResponsesStream:
+    """The state of a stream; each kind of event has its place, and what is told again is what was told."""
+
+    def __init__(self):
+        self.items, self.done, self.open, self.part, self.told, self.closed = [], [], None, None, "", set()
+
+    def added(self, j):
+        must(self.open is None, "an item is added when the one before is done")
+        must(j["output_index"] == len(self.items), "items are counted up")
+        grammar_item(j["item"])
+        must(not j["item"].get("content") and not j["item"].get("summary") and not j["item"].get("arguments"), "an item starts empty")
+        must(j["item"].get("status", "in_progress") == "in_progress", "an item that is added is in progress")
+        self.items.append(j["item"]["id"])
+        self.open, self.part, self.told, self.closed = j["item"], None, "", set()
+
+    def item_done(self, j):
+        item = j["item"]
+        must(self.open is not None and item["id"] == self.open["id"] and j["output_index"] == len(self.items) - 1, "an item is added before it is done")
+        grammar_item(item)
+        must(item["type"] == self.open["type"] and item.get("status", "completed") == "completed", "an item that is done is complete")
+        must(self.part is None, "its parts are done before an item is")
+        whole = "".join(p.get("text", p.get("refusal", "")) for p in item.get("content") or item.get("summary") or []) + item.get("arguments", "")
+        must(whole == self.told, "an item is what its deltas told")
+        must("arguments" not in item or "arguments" in self.closed, "arguments are done before their item")
+        self.done.append(item)
+        self.open = None
+
+    def within(self, kind, j):
+        must(kind in RESPONSE_EVENTS, f"an event called {kind}")
+        shape(j, kind, output_index=int, item_id=str, **RESPONSE_EVENTS[kind])
+        must(self.open is not None and j["item_id"] == self.open["id"] and j["output_index"] == len(self.items) - 1, f"{kind} is in its item")
+        what, step = kind.split(".")[1:]
+        if what.endswith("part"):
+            must((self.part is None) == (step == "added"), "parts open and close")
+            self.part = j["part"] if step == "added" else None
+            if step == "done":
+                must(j["part"].get("text", j["part"].get("refusal")) == self.told, "a part is what its deltas told")
+            return
+        must(what == "function_call_arguments" or self.part is not None, f"{kind} is in a part")
+        must((what == "function_call_arguments") == (self.open["type"] == "function_call") and what.startswith("reasoning") == (self.open["type"] == "reasoning"), f"{kind} fits its item")
+        if step == "delta":
+            must(j["delta"], "no empty delta")
+            self.told += j["delta"]
+        else:
+            must(j.get("text", j.get("refusal", j.get("arguments"))) == self.told, f"{kind} is what its deltas told")
+            self.closed.add(kind.split("_")[-1].split(".")[0])
+
+    def over(self, kind, response):
+        grammar_responses(response, {kind.split(".")[1]})
+        failed = kind == "response.failed"
+        must(self.open is None or failed, "every item is done")
+        must(response["output"] == self.done, "the response has the items that were told")
+        must(bool(response["error"]) == failed, "what failed has an error")
+
+
 def grammar_responses_stream(body):
-    state, number, items, done, parts = "begin", 0, {}, [], {}
+    state, number, s = "begin", 0, ResponsesStream()
     for event, data in sse(body):
         j = json.loads(data)
         kind = j["type"]
         must(event == kind, "the event's name is its type")
         must(state != "over", "nothing comes behind the end")
+        must(state != "failed" or kind == "response.failed", "only response.failed comes behind an error")
         must(j.get("sequence_number") == number, "events are counted up")
         number += 1
         if kind == "error":
-            state = "over"
+            shape(j, kind, code=(str, NONE), message=str, param=(str, NONE))
+            state = "failed"
         elif kind in ("response.created", "response.in_progress"):
             must(number == (1 if kind == "response.created" else 2), f"{kind} comes first")
             grammar_responses(j["response"], {"in_progress"})
-        elif kind in ("response.completed", "response.incomplete", "response.failed"):
-            grammar_responses(j["response"], {kind.split(".")[1]})
-            must(len(done) == len(items) or kind == "response.failed", "every item is done")
-            must(kind == "response.failed" or [i["id"] for i in j["response"]["output"]] == [i["id"] for i in done], "the response has the items that were told")
+        elif kind in RESPONSE_ENDS:
+            s.over(kind, j["response"])
             state = "over"
         elif kind == "response.output_item.added":
-            must(j["output_index"] == len(items), "items are counted up")
-            grammar_item(j["item"])
-            items[j["item"]["id"]] = j["output_index"]
+            s.added(j)
         elif kind == "response.output_item.done":
-            must(items.get(j["item"]["id"]) == j["output_index"], "an item is added before it is done")
-            grammar_item(j["item"])
-            done.append(j["item"])
+            s.item_done(j)
         else:
-            must(j.get("item_id") in items and items[j["item_id"]] == j["output_index"], f"{kind} is in an item")
-            key = (j["item_id"], j.get("content_index", j.get("summary_index")))
-            if kind.endswith("part.added"):
-                parts[key] = True
-            elif "arguments" not in kind:
-                must(parts.get(key), f"{kind} is in a part")
-    must(state == "over", "the response ends")
+            s.within(kind, j)
+    must(state == "over", "the response ends in completed, incomplete or failed")
 
 
 GRAMMAR = {"chat": (grammar_chat, grammar_chat_stream), "responses": (grammar_responses, grammar_responses_stream),

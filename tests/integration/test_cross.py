@@ -1,6 +1,8 @@
 """Recorded answers of every provider, asked for by clients of every dialect: text, tool calls, stop reason and tokens are the recording's,
 no rule of the client's dialect is broken, the official SDK reads the same, and the ledger has the tokens.
 
+Answers and every event of a stream also pass the schemas that OpenAI and Anthropic publish (schemas.py).
+
 Records come from tests/fixtures/answers (made, so that something is replayed everywhere) and, when it is there, from the shared folder. What
 the recording itself has wrong is in EXCEPTIONS, one by one.
 """
@@ -15,13 +17,16 @@ import threading
 import unittest
 
 import canon
+import schemas
 from lib import CLIENTS, Client, Dray, FIXTURES, Upstream, clean_env, node, request_bytes, shared
 
 THREADS = 6
-DIALECT = {"chat": "chat", "messages": "messages", "generateContent": "gemini", "streamGenerateContent": "gemini", "converse": "bedrock", "converse-stream": "bedrock", "cohere-chat": "cohere"}
+DIALECT = {"chat": "chat", "responses": "responses", "messages": "messages", "generateContent": "gemini", "streamGenerateContent": "gemini", "converse": "bedrock", "converse-stream": "bedrock", "cohere-chat": "cohere"}
 KINDS = {"messages": "anthropic", "gemini": "gemini", "bedrock": "bedrock", "cohere": "cohere"}  # others by their provider's name
 OPENAI_KINDS = {"openai", "mistral", "deepseek", "groq", "cerebras", "openrouter", "perplexity", "zai", "huggingface", "ollama"}
 CLIENTS_OF = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "messages": "/v1/messages", "gemini": "/v1beta/models/{}:{}"}
+RESPONSES_ONLY = "gpt-5-codex"  # of OpenAI's: at /v1/responses only, so that clients of all dialects are answered from there
+CHAT_ONLY = "fireworks"  # a kind without /v1/responses: its clients are answered from /v1/chat/completions
 NOT_REPLAYED = {"content-length", "transfer-encoding", "content-encoding", "connection", "date", "server", "via"}
 
 # (record, client dialect or "*"): why what comes out is not what the recording says.
@@ -46,6 +51,12 @@ class Record:
             self.headers.append(("content-type", "text/event-stream" if self.stream else "application/json"))
         self.said = canon.read(self.dialect, self.body, self.stream) if self.status < 300 else None
 
+    def model(self, client):
+        """The model whose provider is spoken to in this record's dialect."""
+        if self.dialect == "responses":
+            return f"r-openai/{RESPONSES_ONLY}"
+        return f"r-{CHAT_ONLY if client == 'responses' and self.dialect == 'chat' else self.kind}/m"
+
 
 def load():
     files = sorted(glob.glob(f"{FIXTURES}/answers/*.jsonl"))
@@ -67,13 +78,20 @@ def load():
     return out, unread
 
 
+# Where each dialect's provider is asked: the end of the path.
+ASKED_AT = {"chat": "/chat/completions", "responses": "/responses", "messages": "/messages", "gemini": "enerateContent", "bedrock": ("/converse", "/converse-stream"), "cohere": "/v2/chat"}
+
+
 class Replay(Upstream):
     def __init__(self, records):
         super().__init__(self.replay)
         self.records = {r.id: r for r in records}
+        self.astray = []
 
     def replay(self, x):
         r = self.records[x.request.get("x-replay-id")]
+        if not x.request.path.split("?")[0].endswith(ASKED_AT[r.dialect]):
+            self.astray.append(f"{r.id}: {r.dialect} asked at {x.request.path}")
         if not r.stream or r.status >= 300:
             x.whole(r.body, r.status, r.headers)
             return
@@ -114,7 +132,7 @@ class Cross(unittest.TestCase):
     def setUpClass(cls):
         cls.records, cls.unread = load()
         cls.up = Replay(cls.records)
-        kinds = sorted({r.kind for r in cls.records})
+        kinds = sorted({r.kind for r in cls.records} | {CHAT_ONLY})
         cls.dray = Dray("workers: 2\nproviders:\n" + "".join(provider_line(cls.up, k) for k in kinds), env=AWS)
         cls.answers = []  # what the SDKs shall read
         cls.lock = threading.Lock()
@@ -171,7 +189,7 @@ class Cross(unittest.TestCase):
             yield f"not an error of {client}: {m.body[:160]!r}"
 
     def run_client(self, client):
-        todo = [r for r in self.records if not (client == "responses" and r.dialect == "chat" and r.kind in ("openai", "groq"))]
+        todo = self.records
         work, bad, calls, lock = iter(todo), [], {}, threading.Lock()
 
         def worker():
@@ -182,7 +200,7 @@ class Cross(unittest.TestCase):
                 if r is None:
                     c.close()
                     return
-                path, body = question(client, f"r-{r.kind}/m", r.stream)
+                path, body = question(client, r.model(client), r.stream)
                 c.send(request_bytes("POST", path, body, {"x-replay-id": r.id}))
                 m = c.answer()
                 if m is None or m.get("connection") == "close":
@@ -198,6 +216,7 @@ class Cross(unittest.TestCase):
             t.start()
         for t in threads:
             t.join()
+        bad += self.up.astray
         for row in self.dray.rows("SELECT id, input_tokens, output_tokens, token_source FROM calls"):
             r = calls.get(row["id"])
             if r is None or r.said is None or r.said.input is None or (r.id, "ledger") in EXCEPTIONS:
@@ -245,7 +264,19 @@ class Cross(unittest.TestCase):
                 bad.append(f"{a['id']} {a['dialect']}: {[(k, g.get(k), want[k]) for k in want if g.get(k) != want[k]]!r:.300}")
         self.assertFalse(bad, f"{len(bad)} problems with {len(self.answers)} answers:\n" + "\n".join(bad[:40]))
 
-    def test_3_every_record_is_understood(self):
+    def test_3_published_schemas(self):
+        published = schemas.published(shared())
+        if not published:
+            self.skipTest("the published schemas (../shared) or Python's jsonschema are not there")
+        self.assertTrue(self.answers)
+        bad = {}
+        for a in self.answers:
+            problem = published.problem(a["dialect"], a["body"].encode(), a["stream"])
+            if problem and (a["id"], a["dialect"]) not in EXCEPTIONS and (a["id"], "*") not in EXCEPTIONS:
+                bad.setdefault(f"{a['dialect']}{' stream' if a['stream'] else ''}: {problem}", []).append(a["id"])
+        self.assertFalse(bad, "\n".join(f"{len(ids)} ({ids[0]}): {p}" for p, ids in sorted(bad.items())[:40]))
+
+    def test_4_every_record_is_understood(self):
         strange = [u for u in self.unread if u.split()[0] not in NO_ANSWERS]
         self.assertFalse(strange, "\n".join(strange[:20]))
 
