@@ -157,7 +157,8 @@ struct chat_sequence {
     bool any, in_string, escaped;
     struct chat_held *first, *last;
 };
-/* Writes an event, or keeps it until its turn. False when the provider's calls can't be told apart or too much waits. */
+/* Writes an event, or keeps it until its turn. False when the provider's calls can't be told apart or too much
+ * waits. */
 bool chat_sequence_put(struct chat_sequence *q, const struct chat_event *ev);
 
 struct chat_ops {

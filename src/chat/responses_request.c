@@ -351,7 +351,7 @@ static void write_part(struct up *u, const struct chat_part *p) {
             jw_kjt(w, "file_id", p->file);
         else
             write_url(p, w, "image_url");
-        jw_kjt_if(w, "detail", p->detail);
+        jw_kjt(w, "detail", jt_has(p->detail) ? p->detail : JT("auto")); /* required */
         break;
     case PART_FILE:
         jw_kstr(w, "type", STR("input_file"));
@@ -516,6 +516,19 @@ static void write_format(struct up *u) {
     jw_object_end(w);
 }
 
+/* What is encrypted is asked for, so that reasoning can come back with the next turn: nothing is stored. */
+static void write_reasoning_wish(const struct chat_request *r, jw *w) {
+    bool level = r->effort != EFFORT_UNSAID && r->effort != EFFORT_ADAPTIVE;
+    if (level || r->show_thinking) {
+        jw_kobject(w, "reasoning");
+        if (level) jw_kstr(w, "effort", str_from(chat_effort_word(r->effort)));
+        if (r->show_thinking) jw_kstr(w, "summary", STR("auto"));
+        jw_object_end(w);
+    }
+    if (r->effort != EFFORT_UNSAID && r->effort != EFFORT_OFF)
+        jw_raw(w, STR("\"include\":[\"reasoning.encrypted_content\"]"));
+}
+
 static void lose_foreign(struct up *u) {
     const struct chat_request *r = u->r;
     if (r->stops) chat_lose(u->acc, true, "stop");
@@ -540,13 +553,7 @@ void responses_write_request(const struct chat_request *r, const struct chat_tar
     if (r->logprobs) jw_ki64(w, "top_logprobs", r->top_logprobs);
     if (r->max_tokens && r->max_tokens < LIMIT_MIN) chat_lose(acc, false, "output limit below %d", LIMIT_MIN);
     if (r->max_tokens) jw_ki64(w, "max_output_tokens", r->max_tokens < LIMIT_MIN ? LIMIT_MIN : r->max_tokens);
-    if (r->effort != EFFORT_UNSAID && r->effort != EFFORT_ADAPTIVE) {
-        jw_kobject(w, "reasoning");
-        jw_kstr(w, "effort", str_from(chat_effort_word(r->effort)));
-        if (r->show_thinking) jw_kstr(w, "summary", STR("auto"));
-        jw_object_end(w);
-        jw_raw(w, STR("\"include\":[\"reasoning.encrypted_content\"]"));
-    }
+    write_reasoning_wish(r, w);
     jw_kbool(w, "store", false);
     jw_kjt_if(w, "user", r->user);
     jw_kjt_if(w, "service_tier", r->service_tier);

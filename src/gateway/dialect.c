@@ -167,7 +167,8 @@ static str cohere_root(str base) {
     return base;
 }
 
-/* Azure's older form has the model in the path and a version in the query. */
+/* Azure's older form has the model in the path and a version in the query; /responses names it in the body only.
+ */
 static void put_openai_path(const struct attempt *t, const char *rest, buf *out) {
     static const str v1 = STR_INIT("/v1"), deployments = STR_INIT("/deployments");
     const struct provider *p = t->provider;
@@ -180,9 +181,11 @@ static void put_openai_path(const struct attempt *t, const char *rest, buf *out)
     if (str_ends(base, v1)) base = str_take(base, base.n - v1.n);
     if (str_ends(base, deployments)) base = str_take(base, base.n - deployments.n);
     buf_str(out, base);
-    buf_str(out, deployments);
-    buf_char(out, '/');
-    dialect_segment(t->target.model, out);
+    if (strncmp(rest, "/responses", strlen("/responses")) != 0) {
+        buf_str(out, deployments);
+        buf_char(out, '/');
+        dialect_segment(t->target.model, out);
+    }
     buf_strz(out, rest);
     buf_strz(out, "?api-version=");
     buf_str(out, p->api_version);

@@ -95,6 +95,8 @@ class Providers(unittest.TestCase):
             self.assertEqual(up.last().path, "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
             m = dray.call({"model": "old/e", "input": "x"}, "/v1/embeddings")
             self.assertEqual(up.last().path, "/openai/deployments/e/embeddings?api-version=2024-10-21")
+            dray.call({"model": "old/gpt-4o", "input": "x"}, "/v1/responses")
+            self.assertEqual((up.last().path, up.last().json()["model"]), ("/openai/responses?api-version=2024-10-21", "gpt-4o"))
         def azure(x):
             x.whole(chat_answer({"model": "gpt"}))
         self.serve(azure, "  new: {{kind: azure, base_url: \"{base}\", api_key: k-new}}\n"
