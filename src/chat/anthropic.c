@@ -4,6 +4,7 @@
  * lines already. In a stream message_start has the input side and message_delta the final word, which
  * in older streams is about output only: fields are taken one by one, whichever event has them. */
 #include "chat/chat_int.h"
+#include "chat/openai.h"
 
 enum { BLOCK_NONE = -1, BLOCK_TEXT, BLOCK_THINKING, BLOCK_CALL };
 
@@ -62,11 +63,16 @@ static bool take(jval usage, const char *key, int64_t *to, struct usage *u) {
     return true;
 }
 
-bool anthropic_usage(jval usage, struct usage *u) {
-    int64_t written, *n = u->units;
-    if (usage.type != J_OBJECT) return false;
+static bool read_counts(jval usage, struct usage *u) {
+    int64_t written, *n = u->units, made = n[USAGE_OUTPUT] + n[USAGE_REASONING];
     bool any = take(usage, "input_tokens", &n[USAGE_INPUT], u);
-    any |= take(usage, "output_tokens", &n[USAGE_OUTPUT], u);
+    any |= take(usage, "output_tokens", &made, u);
+    take(json_get(usage, STR("output_tokens_details")), "thinking_tokens", &n[USAGE_REASONING], u);
+    if (n[USAGE_REASONING] > made) {
+        u->suspect = true;
+        n[USAGE_REASONING] = 0;
+    }
+    n[USAGE_OUTPUT] = made - n[USAGE_REASONING];
     any |= take(usage, "cache_read_input_tokens", &n[USAGE_CACHED_INPUT], u);
     jval split = json_get(usage, STR("cache_creation"));
     if (split.type == J_OBJECT) {
@@ -80,10 +86,28 @@ bool anthropic_usage(jval usage, struct usage *u) {
             n[USAGE_CACHE_WRITE_5M] = written - n[USAGE_CACHE_WRITE_1H];
         }
     }
-    take(json_get(usage, STR("server_tool_use")), "web_search_requests", &n[USAGE_SEARCH], u);
-    jval tier = json_get(usage, STR("service_tier"));
-    if (json_is(tier, STR("priority"))) u->service_tier = SERVICE_PRIORITY;
-    if (json_is(tier, STR("batch"))) u->service_tier = SERVICE_BATCH;
+    return any;
+}
+
+/* The totals leave out what the summary of a long conversation took; it is billed all the same. (What an advisor,
+ * a model of its own, took is left out too: it has other prices.) */
+static void add_compactions(jval iterations, struct usage *u) {
+    jval one;
+    for (jiter it = json_iter(iterations); iterations.type == J_ARRAY && json_item(&it, &one);) {
+        struct usage c = {0};
+        if (one.type != J_OBJECT || !json_is(json_get(one, STR("type")), STR("compaction"))) continue;
+        read_counts(one, &c);
+        for (unsigned i = 0; i < USAGE_CLASSES; i++) u->units[i] += c.units[i];
+        u->suspect |= c.suspect;
+    }
+}
+
+bool anthropic_usage(jval usage, struct usage *u) {
+    if (usage.type != J_OBJECT) return false;
+    bool any = read_counts(usage, u);
+    add_compactions(json_get(usage, STR("iterations")), u);
+    take(json_get(usage, STR("server_tool_use")), "web_search_requests", &u->units[USAGE_SEARCH], u);
+    usage_tier(json_get(usage, STR("service_tier")), u);
     if (any) u->source = TOKENS_PROVIDER;
     return any;
 }
@@ -224,11 +248,17 @@ static bool read_event(struct chat_reader *r, str event, jval root) {
     int64_t index = 0;
     (void)event;
     json_i64(f[INDEX], &index);
-    if (json_is(type, STR("message_start"))) {
+    if (json_is(type, STR("message_start")) && r->block >= 0 &&
+        !r->tap) { /* what went before it was cut: never one answer */
+        struct chat_error e = {
+            .retry_ms = -1, .status = 502, .message = STR("A second answer began within the first.")};
+        chat_put_error(r, &e);
+    } else if (json_is(type, STR("message_start"))) {
         anthropic_usage(json_get(message, STR("usage")), &r->usage);
         chat_put_usage(r);
         chat_put_start(r, jt(json_get(message, STR("id"))), jt(json_get(message, STR("model"))));
     } else if (json_is(type, STR("content_block_start"))) {
+        r->block = (int32_t)index;
         read_block_start(r, (uint32_t)index, f[BLOCK]);
     } else if (json_is(type, STR("content_block_delta"))) {
         read_delta(r, (uint32_t)index, f[DELTA]);

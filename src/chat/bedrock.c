@@ -4,6 +4,7 @@
  * apart by their :event-type; text blocks have no start; usage comes last, in `metadata`, which is
  * what makes a stream whole. inputTokens excludes what the cache gave and took. */
 #include "chat/chat_int.h"
+#include "chat/openai.h"
 
 /* ---- writing requests: blocks ---- */
 
@@ -426,6 +427,7 @@ static bool read_answer(struct chat_reader *r, jval root) {
     jval content = json_path(root, "output", "message", "content", NULL), b;
     if (json_get(root, STR("output")).type != J_OBJECT) return false;
     bedrock_usage(json_get(root, STR("usage")), &r->usage);
+    usage_tier(json_path(root, "serviceTier", "type", NULL), &r->usage);
     chat_put_start(r, JT_NONE, JT_NONE);
     for (jiter it = json_iter(content); content.type == J_ARRAY && json_item(&it, &b);) read_block(r, b);
     chat_put_finish(r, 0, finish_of(json_get(root, STR("stopReason"))), JT_NONE);
@@ -485,6 +487,7 @@ static bool read_event(struct chat_reader *r, str event, jval root) {
         chat_put_finish(r, 0, finish_of(json_get(root, STR("stopReason"))), JT_NONE);
     } else if (str_eqz(event, "metadata")) {
         bedrock_usage(json_get(root, STR("usage")), &r->usage);
+        usage_tier(json_path(root, "serviceTier", "type", NULL), &r->usage);
         r->ended = true;
     } else if (str_ends(event, STR("xception")) || str_ends(event, STR("rror"))) {
         struct chat_error e = {.retry_ms = -1, .status = status_of(event)};

@@ -277,8 +277,13 @@ struct chat_stream *chat_stream_new(enum chat_dialect from, enum chat_dialect to
                                     str model, uint64_t seed, int64_t created, arena *a) {
     struct chat_stream *s = arena_new(a, struct chat_stream);
     s->to = to == CHAT_DIALECTS ? NULL : ops[to];
-    s->reader =
-        (struct chat_reader){.ops = ops[from], .a = a, .put = stream_put, .ctx = s, .seed = seed, .block = -1};
+    s->reader = (struct chat_reader){.ops = ops[from],
+                                     .a = a,
+                                     .put = stream_put,
+                                     .ctx = s,
+                                     .seed = seed,
+                                     .block = -1,
+                                     .tap = to == CHAT_DIALECTS};
     s->writer =
         (struct chat_writer){.a = a, .model = model, .seed = seed, .created = created, .request = r, .open = -1};
     s->sequence = (struct chat_sequence){.ops = s->to, .writer = &s->writer};

@@ -101,6 +101,7 @@ struct chat_reader {
     void *ctx;
     uint64_t seed;
     bool started, failed, ended;
+    bool tap;                         /* nothing is written: the client has the provider's own bytes */
     uint16_t calls[CHAT_CHOICES_MAX]; /* calls begun per choice */
     uint32_t open[CHAT_CALLS_MAX];    /* provider's index of each call of choice 0, and a hash of its id */
     uint32_t open_id[CHAT_CALLS_MAX];

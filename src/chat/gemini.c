@@ -5,6 +5,7 @@
  * tool reason, and calls come whole; ids are minted where there are none, so that two calls of one tool
  * can be told apart. */
 #include "chat/chat_int.h"
+#include "chat/openai.h"
 
 /* ---- finish ---- */
 
@@ -60,13 +61,22 @@ enum {
     U_IN = U_COUNTS,
     U_OUT,
     U_CACHE,
+    U_TIER,
+    U_TRAFFIC,
     U_MEMBERS
 };
-static const str usage_names[U_MEMBERS] = {
-    STR_INIT("promptTokenCount"),   STR_INIT("toolUsePromptTokenCount"), STR_INIT("cachedContentTokenCount"),
-    STR_INIT("thoughtsTokenCount"), STR_INIT("candidatesTokenCount"),    STR_INIT("responseTokenCount"),
-    STR_INIT("totalTokenCount"),    STR_INIT("promptTokensDetails"),     STR_INIT("candidatesTokensDetails"),
-    STR_INIT("cacheTokensDetails")};
+static const str usage_names[U_MEMBERS] = {STR_INIT("promptTokenCount"),
+                                           STR_INIT("toolUsePromptTokenCount"),
+                                           STR_INIT("cachedContentTokenCount"),
+                                           STR_INIT("thoughtsTokenCount"),
+                                           STR_INIT("candidatesTokenCount"),
+                                           STR_INIT("responseTokenCount"),
+                                           STR_INIT("totalTokenCount"),
+                                           STR_INIT("promptTokensDetails"),
+                                           STR_INIT("candidatesTokensDetails"),
+                                           STR_INIT("cacheTokensDetails"),
+                                           STR_INIT("serviceTier"),
+                                           STR_INIT("trafficType")};
 
 static int64_t count(jval v, struct usage *u) {
     int64_t n = 0;
@@ -76,12 +86,13 @@ static int64_t count(jval v, struct usage *u) {
     return 0;
 }
 
-/* Audio and image tokens of a list of modalities. */
+/* Audio and image tokens of a list of modalities; some servers give the enum's number. */
 struct modalities {
     int64_t audio, image;
 };
 
 static struct modalities of_modality(jval details) {
+    enum { IMAGE = 2, AUDIO = 4 };
     static const str names[] = {STR_INIT("modality"), STR_INIT("tokenCount")};
     struct modalities m = {0, 0};
     jval d, f[2];
@@ -89,8 +100,10 @@ static struct modalities of_modality(jval details) {
     for (jiter it = json_iter(details); details.type == J_ARRAY && json_item(&it, &d);) {
         chat_pick(d, names, f, 2);
         if (!json_i64(f[1], &n) || n < 0) continue;
-        if (json_is(f[0], STR("AUDIO"))) m.audio += n;
-        if (json_is(f[0], STR("IMAGE"))) m.image += n;
+        int64_t kind = json_is(f[0], STR("AUDIO")) ? AUDIO : json_is(f[0], STR("IMAGE")) ? IMAGE : 0;
+        if (f[0].type == J_NUMBER) json_i64(f[0], &kind);
+        if (kind == AUDIO) m.audio += n;
+        if (kind == IMAGE) m.image += n;
     }
     return m;
 }
@@ -127,6 +140,9 @@ bool gemini_usage(jval meta, struct usage *out) {
     u.units[USAGE_OUTPUT] = left;
     u.units[USAGE_REASONING] = n[U_THOUGHTS];
     u.units[USAGE_SEARCH] = out->units[USAGE_SEARCH];
+    usage_tier(f[U_TIER], &u);
+    if (json_is(f[U_TRAFFIC], STR("ON_DEMAND_FLEX"))) u.service_tier = SERVICE_FLEX; /* Vertex AI's words */
+    if (json_is(f[U_TRAFFIC], STR("ON_DEMAND_PRIORITY"))) u.service_tier = SERVICE_PRIORITY;
     *out = u;
     return true;
 }

@@ -73,6 +73,11 @@ void openai_answer_read_tail(struct answer *a, str tail);
  * reasoning, audio, cache writes; contradictions set `suspect` and are resolved so that the lines
  * stay disjoint and sum to the totals. False when there are no numbers in it. */
 bool openai_usage(jval usage, struct usage *out);
+/* A word for a service tier, of any dialect: flex, priority, batch; others (default, standard, auto) leave it. */
+void usage_tier(jval word, struct usage *u);
+/* Searches among the items of a Responses answer: opening a page that was found costs nothing
+ * (developers.openai.com, web search: "search actions incur a tool call cost"). */
+int64_t openai_searches(jval output);
 
 /* What to do with one SSE event of a same-dialect stream. */
 enum tap_verdict { TAP_PASS, TAP_DROP, TAP_REPLACE };

@@ -133,14 +133,17 @@ static void read_logprobs(struct chat_reader *r, unsigned choice, jval v) {
         chat_put(r, (struct chat_event){.type = CE_LOGPROBS, .choice = (uint16_t)choice, .json = v.raw});
 }
 
-enum { R_ID, R_MODEL, R_CHOICES, R_USAGE, R_GROQ, R_ERROR, R_MEMBERS };
-static const str root_names[R_MEMBERS] = {STR_INIT("id"),    STR_INIT("model"),  STR_INIT("choices"),
-                                          STR_INIT("usage"), STR_INIT("x_groq"), STR_INIT("error")};
+enum { R_ID, R_MODEL, R_CHOICES, R_USAGE, R_GROQ, R_ERROR, R_TIER, R_MEMBERS };
+static const str root_names[R_MEMBERS] = {STR_INIT("id"),          STR_INIT("model"),  STR_INIT("choices"),
+                                          STR_INIT("usage"),       STR_INIT("x_groq"), STR_INIT("error"),
+                                          STR_INIT("service_tier")};
 
 static void take_usage(struct chat_reader *r, const jval root[R_MEMBERS]) {
     jval u = root[R_USAGE];
     if (u.type != J_OBJECT) u = json_get(root[R_GROQ], STR("usage"));
     openai_usage(u, &r->usage);
+    usage_tier(root[R_TIER], &r->usage);
+    if (u.type == J_OBJECT) usage_tier(json_get(u, STR("service_tier")), &r->usage); /* Mistral */
 }
 
 /* ---- reading: whole ---- */

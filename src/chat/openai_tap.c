@@ -53,21 +53,12 @@ static void set_id(struct answer *a, jval id) {
     a->id_len = (uint8_t)cut.n;
 }
 
-static void set_tier(struct answer *a, jval tier) {
-    if (json_is(tier, STR("flex")))
-        a->usage.service_tier = SERVICE_FLEX;
-    else if (json_is(tier, STR("priority")))
-        a->usage.service_tier = SERVICE_PRIORITY;
-    else if (json_is(tier, STR("batch")))
-        a->usage.service_tier = SERVICE_BATCH;
-}
-
 /* Usage replaces what an earlier event said: it is cumulative wherever it comes more than once. */
 static void set_usage(struct answer *a, jval usage) {
     struct usage u = {.service_tier = a->usage.service_tier};
     u.units[USAGE_SEARCH] = a->usage.units[USAGE_SEARCH];
     if (openai_usage(usage, &u)) a->usage = u;
-    if (usage.type == J_OBJECT) set_tier(a, json_get(usage, STR("service_tier")));
+    if (usage.type == J_OBJECT) usage_tier(json_get(usage, STR("service_tier")), &a->usage);
 }
 
 static void set_error(struct answer *a, jval error) {
@@ -141,13 +132,12 @@ static void read_choices(struct answer *a, jval choices) {
 
 static void read_items(struct answer *a, jval output) {
     jval item;
-    int64_t searches = 0;
+    int64_t searches = openai_searches(output);
     for (jiter it = json_iter(output); output.type == J_ARRAY && json_item(&it, &item);) {
         jval type = json_get(item, STR("type"));
         if (type.type != J_STRING) continue;
         a->content = true;
         if (json_is(type, STR("function_call")) || json_is(type, STR("custom_tool_call"))) a->tools = true;
-        if (json_is(type, STR("web_search_call"))) searches++;
     }
     if (searches && !a->usage.units[USAGE_SEARCH]) a->usage.units[USAGE_SEARCH] = searches;
 }
@@ -155,7 +145,7 @@ static void read_items(struct answer *a, jval output) {
 static void read_response(struct answer *a, jval response) {
     jval status = json_get(response, STR("status"));
     set_id(a, json_get(response, STR("id")));
-    set_tier(a, json_get(response, STR("service_tier")));
+    usage_tier(json_get(response, STR("service_tier")), &a->usage);
     set_usage(a, json_get(response, STR("usage")));
     read_items(a, json_get(response, STR("output")));
     set_error(a, json_get(response, STR("error")));
@@ -190,7 +180,7 @@ static void read_whole(struct answer *a, jval root) {
         else if (json_key_eq(key, esc, STR("choices")))
             read_choices(a, v);
         else if (json_key_eq(key, esc, STR("service_tier")))
-            set_tier(a, v);
+            usage_tier(v, &a->usage);
         else if (json_key_eq(key, esc, STR("error")))
             set_error(a, v);
         else if (json_key_eq(key, esc, STR("data")) && filled(v))
@@ -312,7 +302,7 @@ static void read_chunk(struct answer *a, jval root, struct chunk *c) {
         } else if (json_key_eq(key, esc, STR("id"))) {
             set_id(a, v);
         } else if (json_key_eq(key, esc, STR("service_tier"))) {
-            set_tier(a, v);
+            usage_tier(v, &a->usage);
         } else if (json_key_eq(key, esc, STR("error"))) {
             set_error(a, v);
         } else if (json_key_eq(key, esc, STR("x_groq")) && v.type == J_OBJECT) {

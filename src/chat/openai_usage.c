@@ -192,3 +192,26 @@ bool openai_usage(jval usage, struct usage *out) {
     out->suspect = r.suspect;
     return true;
 }
+
+void usage_tier(jval word, struct usage *u) {
+    static const struct {
+        str word, upper;
+        enum service_tier tier;
+    } tiers[] = {{STR_INIT("flex"), STR_INIT("FLEX"), SERVICE_FLEX},
+                 {STR_INIT("priority"), STR_INIT("PRIORITY"), SERVICE_PRIORITY},
+                 {STR_INIT("batch"), STR_INIT("BATCH"), SERVICE_BATCH}};
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++)
+        if (json_is(word, tiers[i].word) || json_is(word, tiers[i].upper))
+            u->service_tier = (uint8_t)tiers[i].tier;
+}
+
+int64_t openai_searches(jval output) {
+    jval item;
+    int64_t n = 0;
+    for (jiter it = json_iter(output); output.type == J_ARRAY && json_item(&it, &item);) {
+        jval action = json_path(item, "action", "type", NULL);
+        n += json_is(json_get(item, STR("type")), STR("web_search_call")) &&
+             (action.type != J_STRING || json_is(action, STR("search")));
+    }
+    return n;
+}

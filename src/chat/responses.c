@@ -69,11 +69,9 @@ static enum finish finish_of(jval response) {
 }
 
 static void take_usage(struct chat_reader *r, jval response) {
-    jval output = json_get(response, STR("output")), item;
-    int64_t searches = 0;
+    int64_t searches = openai_searches(json_get(response, STR("output")));
     openai_usage(json_get(response, STR("usage")), &r->usage);
-    for (jiter it = json_iter(output); output.type == J_ARRAY && json_item(&it, &item);)
-        searches += json_is(json_get(item, STR("type")), STR("web_search_call"));
+    usage_tier(json_get(response, STR("service_tier")), &r->usage);
     if (searches && !r->usage.units[USAGE_SEARCH]) r->usage.units[USAGE_SEARCH] = searches;
 }
 

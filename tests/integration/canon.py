@@ -124,7 +124,9 @@ def chat_stream(body):
 # ---- Anthropic ----
 
 def messages_usage(u):
-    return (u["input_tokens"] + (u.get("cache_read_input_tokens") or 0) + (u.get("cache_creation_input_tokens") or 0), u["output_tokens"])
+    """The totals leave out what compactions took, which is billed all the same."""
+    steps = [u] + [i for i in u.get("iterations") or [] if i.get("type") == "compaction"]
+    return (sum(x["input_tokens"] + (x.get("cache_read_input_tokens") or 0) + (x.get("cache_creation_input_tokens") or 0) for x in steps), sum(x["output_tokens"] for x in steps))
 
 
 def messages_whole(j):
@@ -138,6 +140,9 @@ def messages_stream(body):
         j = json.loads(data)
         kind = j["type"]
         if kind == "message_start":
+            error = {"type": "api_error"} if text or tools else None  # a second answer begins within the first
+            if error:
+                break
             usage.update(j["message"]["usage"])
         elif kind == "content_block_start":
             b = j["content_block"]
