@@ -30,6 +30,13 @@ void arena_init(arena *a, size_t first, size_t max) {
     *a = (arena){.max = max, .grow = (uint32_t)round_up(first < 64 ? 64 : first)};
 }
 
+void arena_init_in(arena *a, void *block, size_t first, size_t max) {
+    arena_init(a, 2 * first, max);
+    if (ARENA_EMULATE) return;
+    a->next = block;
+    a->end = a->next + first;
+}
+
 void arena_free(arena *a) {
     struct arena_block *b = a->last;
     while (b) {

@@ -25,6 +25,9 @@ typedef struct arena {
 /* Prepares an arena. No memory is taken before the first allocation; `first` is the size of the
  * first block in bytes (later ones double up to 64 kB), `max` the limit of all allocations. */
 void arena_init(arena *a, size_t first, size_t max);
+/* The same with a first block of the owner's: `first` bytes at `block` (aligned to 16), which must live as long as
+ * what is allocated. arena_free() forgets it: prepare the arena anew to use the block again. */
+void arena_init_in(arena *a, void *block, size_t first, size_t max);
 /* Frees everything; the arena may be used again as if just initialised. */
 void arena_free(arena *a);
 /* The same, after every byte has been overwritten: for arenas that held secrets. */

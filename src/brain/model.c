@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
 #endif
 
 enum { BLOCK = 256, AHEAD = 12, CRC_FROM = 16, LANES = 16 }; /* 256 * 127 fits in 16 bits */
@@ -80,8 +80,10 @@ double model_exp(double x) {
     /* 2^k * p(r), |r| <= ln 2 / 2: exponent bits and a polynomial */
     if (x > 700) x = 700;
     if (x < -700) return 0;
-    double k = floor(x * 1.4426950408889634 + 0.5), r = x - k * 0.6931471805599453, p = 1;
-    for (int i = 11; i > 0; i--) p = 1 + p * r / i;
+    static const double c[] = {1.0,       1.0,        1.0 / 2,     1.0 / 6,      1.0 / 24,      1.0 / 120,
+                               1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800};
+    double k = floor(x * 1.4426950408889634 + 0.5), r = x - k * 0.6931471805599453, p = c[11];
+    for (int i = 10; i >= 0; i--) p = p * r + c[i];
     uint64_t bits = (uint64_t)(1023 + (int)k) << 52;
     double two;
     memcpy(&two, &bits, sizeof two);
@@ -94,7 +96,7 @@ double model_sigmoid(double x) {
 }
 
 /* Adds sixteen columns of the rows of some features into 16-bit sums: a block is short enough not to overflow. */
-#ifdef __SSE2__
+#if defined(__SSE2__)
 static void sum_block(const int8_t *table, unsigned stride, uint32_t mask, const uint32_t *code, unsigned n,
                       int32_t *sum) {
     __m128i lo = _mm_setzero_si128(), hi = lo, zero = lo;
@@ -133,19 +135,52 @@ static float known_share(const struct routing_model *m, const struct features *f
 }
 
 /* Column by column in one fixed order: the same on every machine, and four at a time where there are lanes. */
-static void add_dense(const struct routing_model *m, const struct features *f, float *out) {
+static inline void add_column(float z, const float *w, unsigned n, float *out) {
+    for (unsigned c = 0; c < n; c += 4) {
+        out[c] += z * w[c];
+        out[c + 1] += z * w[c + 1];
+        out[c + 2] += z * w[c + 2];
+        out[c + 3] += z * w[c + 3];
+    }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static inline void add_column_avx2(float z, const float *w, unsigned n,
+                                                                   float *out) {
+    __m256 all = _mm256_set1_ps(z); /* multiplied, rounded, added: as above, not fused */
+    for (unsigned c = 0; c < n; c += 8)
+        _mm256_storeu_ps(out + c,
+                         _mm256_add_ps(_mm256_loadu_ps(out + c), _mm256_mul_ps(all, _mm256_loadu_ps(w + c))));
+}
+#endif
+
+static inline __attribute__((always_inline)) void add_columns(const struct routing_model *m,
+                                                              const struct features *f,
+                                                              void (*add)(float, const float *, unsigned, float *),
+                                                              float *out) {
     const struct model_head *h = m->head;
     for (unsigned j = 0; j < FEATURES_DENSE; j++) {
         float z = (f->dense[j] - m->mean[j]) * m->inv[j];
         z = (z > 4 ? 4 : z < -4 ? -4 : z) * h->dense_scale;
-        const float *w = m->dense + (size_t)j * h->stride;
-        for (unsigned c = 0; c < h->stride; c += 4) {
-            out[c] += z * w[c];
-            out[c + 1] += z * w[c + 1];
-            out[c + 2] += z * w[c + 2];
-            out[c + 3] += z * w[c + 3];
-        }
+        add(z, m->dense + (size_t)j * h->stride, h->stride, out);
     }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void add_dense_avx2(const struct routing_model *m, const struct features *f,
+                                                           float *out) {
+    add_columns(m, f, add_column_avx2, out);
+}
+#endif
+
+static void add_dense(const struct routing_model *m, const struct features *f, float *out) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        add_dense_avx2(m, f, out);
+        return;
+    }
+#endif
+    add_columns(m, f, add_column, out);
 }
 
 void model_logits(const struct routing_model *m, const struct features *f, struct model_scores *out) {

@@ -207,6 +207,7 @@ static unsigned ascii_of(unsigned u) {
                  {0x3000, 0x3000, ' '},  {0x3001, 0x3001, ','}, {0x3002, 0x3002, '.'}, {0x3008, 0x3011, '"'},
                  {0xff01, 0xff01, '!'},  {0xff08, 0xff08, '('}, {0xff09, 0xff09, ')'}, {0xff0c, 0xff0c, ','},
                  {0xff0e, 0xff0e, '.'},  {0xff1a, 0xff1a, ':'}, {0xff1b, 0xff1b, ';'}, {0xff1f, 0xff1f, '?'}};
+    if ((u > 0xf7 && u < 0x37e) || (u > 0x3011 && u < 0xff01)) return 0; /* most letters and all ideographs */
     for (unsigned i = 0; i < sizeof table / sizeof *table && table[i].from <= u; i++)
         if (u <= table[i].to) return (unsigned char)table[i].as;
     return 0;

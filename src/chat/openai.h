@@ -62,7 +62,8 @@ struct answer {
 };
 
 /* Reads a whole non-streamed answer (chat, completion, embedding, responses object). `done` stays
- * false when the body isn't JSON. */
+ * false when the body isn't JSON, as far as its brackets and the members of its object tell: an answer that passes
+ * as it is is not checked byte by byte. */
 void openai_answer_read(struct answer *a, str body);
 
 /* The same of the last part of an answer that is too large to keep: usage stands behind the content. Finds

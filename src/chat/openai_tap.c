@@ -9,6 +9,11 @@
 
 enum { SEES_USAGE = 1, SEES_FINISH = 2, SEES_ERROR = 4, SEES_TOOLS = 8, SEES_NULL_USAGE = 16 };
 
+static const char *skip_space(const char *p, const char *end) {
+    while (p < end && json_space(*p)) p++;
+    return p;
+}
+
 /* ---- finish reasons ---- */
 
 static const struct {
@@ -162,14 +167,27 @@ static void read_response(struct answer *a, jval response) {
 
 /* ---- whole answers ---- */
 
-static void read_whole(struct answer *a, jval root) {
+/* Whether `body` is one object or list, as far as its brackets and strings tell: what a provider's own JSON can
+ * lack is its end. Its insides pass as they are, and cursors are safe on any text. */
+static bool closed(str body, jval *root) {
+    str text = str_trim(body);
+    const char *end = text.p + text.n;
+    if (!text.n || (text.p[0] != '{' && text.p[0] != '[')) return json_check(body, root, NULL, NULL);
+    *root = (jval){.raw = text, .type = text.p[0] == '{' ? J_OBJECT : J_ARRAY};
+    return json_close(text.p + 1, end) == end;
+}
+
+/* False when the members are none. */
+static bool read_whole(struct answer *a, jval root) {
     str key;
     bool esc;
     jval v;
-    for (jiter it = json_iter(root); root.type == J_OBJECT && json_next(&it, &key, &esc, &v);) {
+    jiter it = json_iter(root);
+    const char *at = it.p;
+    for (; root.type == J_OBJECT && json_next(&it, &key, &esc, &v); at = it.p) {
         if (json_key_eq(key, esc, STR("object")) && json_is(v, STR("response"))) {
             read_response(a, root);
-            return;
+            return true;
         }
         if (json_key_eq(key, esc, STR("id")))
             set_id(a, v);
@@ -186,13 +204,13 @@ static void read_whole(struct answer *a, jval root) {
         else if (json_key_eq(key, esc, STR("data")) && filled(v))
             a->content = true;
     }
+    return root.type != J_OBJECT || skip_space(at, it.end) == it.end;
 }
 
 void openai_answer_read(struct answer *a, str body) {
     jval root;
-    if (!json_check(body, &root, NULL, NULL)) return;
+    if (!closed(body, &root) || !read_whole(a, root)) return;
     a->done = true;
-    read_whole(a, root);
     if (a->usage.source == TOKENS_NONE)
         count_text(a, body, json_is(json_get(root, STR("object")), STR("response")));
 }
@@ -208,11 +226,6 @@ void openai_answer_read_tail(struct answer *a, str tail) {
 }
 
 /* ---- streams ---- */
-
-static const char *skip_space(const char *p, const char *end) {
-    while (p < end && json_space(*p)) p++;
-    return p;
-}
 
 /* What follows the colon behind a key name, NULL when there is none: then it is not a key. */
 static const char *value_behind(const char *p, const char *end) {

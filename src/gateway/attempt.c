@@ -322,9 +322,9 @@ static void on_sent(void *ctx) {
     struct call *c = ctx;
     c->attempt.sent = true;
     c->attempt.sent_us = loop_now(c->w->loop);
-    if (c->plan_us) { /* first try: all that came before is dray's own time */
+    if (c->planned) { /* first try: all that came before is dray's own time */
         c->overhead_us += clock_mono_us() - c->body_us;
-        c->plan_us = 0;
+        c->planned = false;
     }
     if (c->attempt.first_us)
         call_release_request(c);

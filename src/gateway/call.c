@@ -18,8 +18,37 @@
 
 /* ---- life ---- */
 
+static void buf_keep(buf *b) {
+    if (b->cap > CALL_KEEP_BODY)
+        buf_free(b);
+    else
+        buf_clear(b);
+}
+
+static void drop_call(void *p) { buf_free(&((struct call *)p)->hold); }
+static void drop_request(void *p) { buf_free(&((struct call_request *)p)->body); }
+
+void call_recyclers_init(struct worker *w) {
+    enum { KEPT = 64 };
+    recycle_init(&w->calls, sizeof(struct call), KEPT, drop_call);
+    recycle_init(&w->requests, sizeof(struct call_request), KEPT, drop_request);
+}
+
+static struct call_request *request_new(struct worker *w, const struct config *config) {
+    struct call_request *r = recycle_take(&w->requests);
+    memset(r, 0, offsetof(struct call_request, body));
+    r->home = &w->requests;
+    arena_init_in(&r->a, r->first, sizeof r->first, CALL_REQUEST_ARENA_MAX);
+    if (r->body.cap > config->limits.body_max) buf_free(&r->body);
+    r->body.max = config->limits.body_max;
+    facts_init(&r->facts);
+    json_scan_init(&r->scan, &r->a);
+    return r;
+}
+
 static struct call *call_new(struct worker *w, struct conn *conn) {
-    struct call *c = xcalloc(1, sizeof *c);
+    struct call *c = recycle_take(&w->calls);
+    memset(c, 0, offsetof(struct call, hold));
     c->w = w;
     c->conn = conn;
     c->pools = pools_pin(w->pools);
@@ -30,23 +59,27 @@ static struct call *call_new(struct worker *w, struct conn *conn) {
     c->key = c->rule = c->tier = STR_NONE;
     c->difficulty = -1;
     c->timer.fire = call_timer;
-    arena_init(&c->a, 512, CALL_ARENA_MAX);
-    c->r = xmalloc(sizeof *c->r);
-    memset(c->r, 0, offsetof(struct call_request, kept));
-    arena_init(&c->r->a, 2048, CALL_REQUEST_ARENA_MAX);
-    buf_init(&c->r->body, c->config->limits.body_max);
-    facts_init(&c->r->facts);
-    json_scan_init(&c->r->scan, &c->r->a);
+    arena_init_in(&c->a, c->first, sizeof c->first, CALL_ARENA_MAX);
+    c->r = request_new(w, c->config);
     atomic_fetch_add_explicit(&w->metrics.open_calls, 1, memory_order_relaxed);
     return c;
 }
 
-void request_free(struct call_request *r) {
+static void request_empty(struct call_request *r) {
     arena_free(&r->a);
     arena_free(&r->media);
-    buf_free(&r->body);
     buf_free(&r->up);
-    free(r);
+    buf_keep(&r->body);
+}
+
+void request_free(struct call_request *r) {
+    request_empty(r);
+    recycle_put(r->home, r);
+}
+
+void request_give(struct call_request *r) {
+    request_empty(r);
+    recycle_give(r->home, r);
 }
 
 void call_release_request(struct call *c) {
@@ -63,10 +96,10 @@ static void call_free(struct deferred *d) {
     dialect_free(c);
     call_release_request(c);
     sse_free(&c->sse);
-    buf_free(&c->hold);
+    buf_keep(&c->hold);
     arena_free(&c->a);
     pools_unpin(c->pools);
-    free(c);
+    recycle_put(&c->w->calls, c);
 }
 
 void call_over(struct call *c) {
@@ -301,7 +334,9 @@ static void on_body_put(void *req, size_t n) {
 static void on_body_end(void *req) {
     struct call *c = req;
     if (c->settled) return;
-    c->body_us = c->turn_us = clock_mono_us();
+    /* Small bodies come with their head: in the turn that the call began in. */
+    if (loop_now(c->w->loop) > c->begin_us) c->body_us = clock_mono_us();
+    c->turn_us = c->body_us;
     if (c->surface->own) {
         c->surface->own(c);
         return;

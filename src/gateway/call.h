@@ -29,6 +29,9 @@ enum {
     CALL_TAIL = 16 * 1024,        /* of a large answer: where its usage stands */
     CALL_REQUEST_ARENA_MAX = 4 << 20,
     CALL_ARENA_MAX = 1 << 20,
+    CALL_REQUEST_FIRST = 3072, /* bytes of the arenas that come with the call: enough for most */
+    CALL_FIRST = 1024,
+    CALL_KEEP_BODY = 8 * 1024, /* a body's or answer's memory up to this size waits for the next call */
 };
 
 enum call_state { CALL_READ, CALL_PLAN, CALL_TRY, CALL_HOLD, CALL_RELAY, CALL_SETTLED };
@@ -36,7 +39,6 @@ enum call_state { CALL_READ, CALL_PLAN, CALL_TRY, CALL_HOLD, CALL_RELAY, CALL_SE
 /* What is needed until the provider's answer begins; freed, or labelled and freed, then. */
 struct call_request {
     arena a;
-    buf body;
     jscan scan;
     bool gzip, scanned;
     unsigned kept_count;
@@ -61,10 +63,14 @@ struct call_request {
     unsigned fly_count;
     struct target on_the_fly; /* storage for a provider/model target */
     bool has_on_the_fly;
-    struct plan observed;
     uint64_t timeout_us; /* x-dray-timeout-ms; 0: none */
+    /* From here on not zeroed for a new call. */
+    buf body;
+    struct recycle *home; /* where it comes from and goes to */
+    struct plan observed;
     struct iovec iov[2 * OPENAI_SPLICES_MAX + 4];
-    struct http_header kept[CALL_KEPT_MAX]; /* copies, lower-case names; not zeroed */
+    struct http_header kept[CALL_KEPT_MAX]; /* copies, lower-case names */
+    _Alignas(16) char first[CALL_REQUEST_FIRST];
 };
 
 /* One try at one target. */
@@ -107,7 +113,9 @@ struct call {
     enum fault fault;
     uint16_t status; /* of the answer to the client */
     struct uuid id;
-    uint64_t begin_us, begin_wall, body_us, plan_us;
+    uint64_t begin_us, begin_wall, body_us;
+    bool planned;    /* and not sent yet: what has passed is dray's own time */
+    uint64_t end_us; /* when it was settled */
     uint64_t overhead_us;
     uint64_t turn_us;    /* clock when the provider's bytes now being handled came */
     str key, rule, tier; /* owned by the configuration or the call's arena */
@@ -132,7 +140,6 @@ struct call {
     int64_t input_said;             /* tokens of input that the answer's head told, -1: it didn't (AWS) */
     str error_type;                 /* an error's name where it stands in the head (AWS) */
     struct sse sse;
-    buf hold;           /* the answer's body while it is held; its tail when it flows */
     int64_t retry_ms;   /* what an error's body says of when to come again and its head does not; 0: nothing */
     str head_down;      /* its head, without length and dray's own headers */
     uint64_t body_left; /* of a relayed answer with a length */
@@ -141,6 +148,9 @@ struct call {
     struct query_job *job;   /* a question to the ledger under way */
     struct timer timer;
     struct deferred deferred;
+    /* From here on not zeroed for a new call. */
+    buf hold; /* the answer's body while it is held; its tail when it flows */
+    _Alignas(16) char first[CALL_FIRST];
 };
 
 extern const struct server_handler call_handler;
@@ -192,6 +202,10 @@ void call_label(struct call *c);
 /* Reads all facts out of a complete request: lengths, tools, task, labels. Any thread. */
 void request_facts(struct call_request *r, const struct surface *s, const struct config *config,
                    uint64_t begin_wall);
+/* Frees it on the worker that read it; request_give: on any thread. */
 void request_free(struct call_request *r);
+void request_give(struct call_request *r);
+/* What a worker keeps of calls and requests that are over, for the next ones. */
+void call_recyclers_init(struct worker *w);
 
 #endif

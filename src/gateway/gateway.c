@@ -406,6 +406,7 @@ static void gateway_free(struct gateway *g) {
     if (g->signals.fd > 0) close(g->signals.fd);
     queries_stop(g->queries); /* when the start failed half-way */
     labeler_stop(g->labeler);
+    for (unsigned i = 0; i < g->worker_count; i++) worker_free(&g->worker[i]);
     override_free(g->override);
     counter_stop(g->counter);
     tokens_stop(g->tokens);

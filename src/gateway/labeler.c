@@ -35,13 +35,13 @@ struct labeler {
     struct ring *ring[];
 };
 
-static void label(struct job *j, struct spool *spool, const uint64_t *key) {
+static void label(struct job *j, struct spool *spool, const uint64_t *key, void (*done)(struct call_request *)) {
     struct call_request *r = j->r;
     request_facts(r, j->surface, j->config, j->begin_wall);
     struct record_amend m = {.id = j->id, .time_us = j->begin_wall, .facts = &r->facts, .quality = -1};
     m.prompt_hash = siphash_long(key, r->body.p, r->body.n);
     spool_amend(spool, &m); /* when there is no room the record stays unlabelled; the spool counts it */
-    request_free(r);
+    done(r);
     config_unpin(j->config);
 }
 
@@ -51,7 +51,7 @@ static bool work(struct labeler *l) {
         struct ring *q = l->ring[i];
         unsigned tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
         while (tail != atomic_load_explicit(&q->head, memory_order_acquire)) {
-            label(&q->job[tail % RING], l->spool, l->prompt_key);
+            label(&q->job[tail % RING], l->spool, l->prompt_key, request_give);
             atomic_store_explicit(&q->tail, ++tail, memory_order_release);
             any = true;
         }
@@ -114,7 +114,7 @@ void labeler_give(struct labeler *l, struct worker *w, struct call *c) {
                     .begin_wall = c->begin_wall};
     unsigned head = atomic_load_explicit(&q->head, memory_order_relaxed);
     if (head - atomic_load_explicit(&q->tail, memory_order_acquire) == RING) {
-        label(&j, w->spool, l->prompt_key);
+        label(&j, w->spool, l->prompt_key, request_free);
         return;
     }
     q->job[head % RING] = j;

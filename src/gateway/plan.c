@@ -340,7 +340,7 @@ void call_plan(struct call *c) {
     if (c->surface->endpoint && c->config->on_full == ON_FULL_REFUSE && !books_ready(c)) return;
     if (c->surface->stored) {
         if (read_hints(c)) form_plan_stored(c);
-        c->plan_us = clock_mono_us();
+        c->planned = true;
         return;
     }
     if (!read_body(c) || !read_hints(c)) return;
@@ -367,7 +367,7 @@ void call_plan(struct call *c) {
     c->tier = r->plan.tier;
     if (arena_failed(&r->a))
         call_fail(c, FAULT_INTERNAL, STR_NONE, "The request needs more memory than is allowed.");
-    c->plan_us = clock_mono_us();
+    c->planned = true;
 }
 
 /* Whether the provider will say what was used: then nothing of the facts is needed on the road. */

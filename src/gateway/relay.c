@@ -87,7 +87,7 @@ static void passed_head(const struct call *c, const struct http_head *h, buf *b)
 
 /* dray's own headers on every call. */
 static void dray_headers(const struct call *c, buf *b) {
-    char id[37], num[16];
+    char id[37];
     uuid_format(id, c->id);
     header(b, "x-dray-call-id", str_make(id, 36));
     if (c->attempt.n) header(b, "x-dray-model", c->attempt.target.name);
@@ -100,8 +100,10 @@ static void dray_headers(const struct call *c, buf *b) {
     header(b, "x-dray-rule", c->rule);
     if (c->tier.n) header(b, "x-dray-tier", c->tier);
     if (c->difficulty >= 0) {
-        int n = snprintf(num, sizeof num, "%.3f", (double)c->difficulty);
-        header(b, "x-dray-difficulty", str_make(num, (size_t)n));
+        unsigned share = (unsigned)((double)c->difficulty * 1000 + 0.5); /* it is recorded in thousandths */
+        char num[5] = {(char)('0' + share / 1000), '.', (char)('0' + share / 100 % 10),
+                       (char)('0' + share / 10 % 10), (char)('0' + share % 10)};
+        header(b, "x-dray-difficulty", str_make(num, sizeof num));
     }
 }
 
@@ -180,6 +182,13 @@ static void bedrock_head(struct call *c, const struct http_head *h) {
     if (str_u64(http_get_name(h, STR("x-amzn-bedrock-input-token-count")), &said)) c->input_said = (int64_t)said;
 }
 
+/* Empty, for up to `max` bytes; memory of a call before this one serves again. */
+static void hold_begin(struct call *c, size_t max) {
+    buf_clear(&c->hold);
+    if (c->hold.cap > max) buf_free(&c->hold);
+    c->hold.max = max;
+}
+
 void relay_head(struct call *c, const struct http_head *h) {
     buf *b = &c->w->text;
     c->answer = arena_new(&c->a, struct answer);
@@ -211,7 +220,7 @@ void relay_head(struct call *c, const struct http_head *h) {
     }
     c->state = CALL_HOLD;
     /* A translated answer is rewritten as a whole, however large. */
-    buf_init(&c->hold, c->attempt.translated ? c->config->limits.body_max : c->config->limits.hold_max);
+    hold_begin(c, c->attempt.translated ? c->config->limits.body_max : c->config->limits.hold_max);
     if (h->has_length && h->length > c->hold.max && !c->attempt.translated) {
         send_head(c, h);
         return;
@@ -321,10 +330,7 @@ static void keep_tail(struct call *c, str piece) {
 }
 
 static void flow(struct call *c, str piece) {
-    if (c->hold.max != 2 * CALL_TAIL) { /* held until now */
-        buf_free(&c->hold);
-        buf_init(&c->hold, 2 * CALL_TAIL);
-    }
+    if (c->hold.max != 2 * CALL_TAIL) hold_begin(c, 2 * CALL_TAIL); /* held until now */
     keep_tail(c, piece);
     send_piece(c, piece, false);
 }

@@ -113,8 +113,8 @@ static void add_spent(struct call *c, int64_t nano) {
     c->spent_nano = nano == COST_UNKNOWN ? COST_UNKNOWN : c->spent_nano + nano;
 }
 
-/* Books the try that just ended. Tries that never had an answer cost nothing; others what they used. */
-void settle_attempt(struct call *c, enum fault f) {
+/* Tries that never had an answer cost nothing; others what they used. */
+static void book_attempt(struct call *c, enum fault f, uint64_t now) {
     struct record r;
     const struct attempt *t = &c->attempt;
     if (!t->n) return;
@@ -123,7 +123,7 @@ void settle_attempt(struct call *c, enum fault f) {
         .n = t->n, .status = t->status, .target = t->target.name, .error = str_from(fault_row(f)->name)};
     a.start_us = t->start_us > c->begin_us ? t->start_us - c->begin_us : 0;
     a.first_byte_us = t->first_us > c->begin_us ? t->first_us - c->begin_us : 0;
-    a.end_us = clock_mono_us() - c->begin_us;
+    a.end_us = now - c->begin_us;
     bool answered = c->answer && t->status < 300 && t->status;
     if (answered) a.usage = c->answer->usage;
     price_usage(t->target.price, &a.usage, &a.cost);
@@ -134,6 +134,8 @@ void settle_attempt(struct call *c, enum fault f) {
     add_spent(c, a.cost.total);
     if (!spool_attempt(c->w->spool, &r, &a)) lost(c);
 }
+
+void settle_attempt(struct call *c, enum fault f) { book_attempt(c, f, clock_mono_us()); }
 
 static void count(struct call *c, const struct record *r) {
     struct metrics *m = &c->w->metrics;
@@ -160,7 +162,8 @@ void settle(struct call *c) {
     }
     learn(c);
     estimate(c);
-    settle_attempt(c, c->fault);
+    c->end_us = clock_mono_us();
+    book_attempt(c, c->fault, c->end_us);
     common(c, &r);
     const struct attempt *t = &c->attempt;
     bool answered = t->n && t->status;
@@ -182,7 +185,7 @@ void settle(struct call *c) {
         r.observed_cost = observed_cost(c, &r.usage);
     }
     r.dropped = c->dropped;
-    r.duration_us = clock_mono_us() - c->begin_us;
+    r.duration_us = c->end_us - c->begin_us;
     r.ttft_us = t->first_us > c->begin_us ? t->first_us - c->begin_us : 0;
     r.overhead_us = c->overhead_us;
     if (!spool_end(c->w->spool, &r)) lost(c);
@@ -200,8 +203,10 @@ void settle_checks(struct call *c, str body) {
     if (c->fault != FAULT_CLIENT_GONE) v = checks_answer(&c->wants, c->answer, body, broken, &scratch);
     arena_free(&scratch);
     if (v.quality < 0) return;
-    struct record_amend m = {
-        .id = c->id, .time_us = clock_wall_us(), .quality = v.quality, .quality_source = STR("check")};
+    struct record_amend m = {.id = c->id,
+                             .time_us = c->begin_wall + (c->end_us - c->begin_us),
+                             .quality = v.quality,
+                             .quality_source = STR("check")};
     m.label = str_from(v.label);
     if (!spool_amend(c->w->spool, &m)) lost(c);
 }

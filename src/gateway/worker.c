@@ -211,6 +211,7 @@ bool worker_init(struct worker *w, struct gateway *g, unsigned index, struct con
     uuid_gen_init(&w->ids);
     random_bytes(&seed, sizeof seed);
     rng_seed(&w->rng, seed);
+    call_recyclers_init(w);
     w->server = server_new(w->loop, &call_handler, w, w->scratch, WORKER_SCRATCH);
     use_config(w, c);
     return true;
@@ -218,6 +219,11 @@ bool worker_init(struct worker *w, struct gateway *g, unsigned index, struct con
 
 void worker_start(struct worker *w) {
     if (pthread_create(&w->thread, NULL, run, w)) panic("cannot start a worker thread");
+}
+
+void worker_free(struct worker *w) {
+    recycle_free(&w->calls);
+    recycle_free(&w->requests);
 }
 
 void worker_join(struct worker *w) { pthread_join(w->thread, NULL); }

@@ -3,6 +3,7 @@
 #ifndef DRAY_GATEWAY_WORKER_H
 #define DRAY_GATEWAY_WORKER_H
 
+#include "base/recycle.h"
 #include "books/books.h"
 #include "config/config.h"
 #include "gateway/metrics.h"
@@ -46,6 +47,7 @@ struct worker {
     struct uuid_gen ids;
     struct rng rng;
     struct pools *pools;
+    struct recycle calls, requests;
     buf text;          /* heads and small bodies under construction; empty between uses */
     buf sse;           /* stream pieces under construction */
     struct timer tick; /* housekeeping */
@@ -74,6 +76,8 @@ bool worker_give(struct worker *w, int fd);
 /* New configuration for calls that begin from now on. Any thread. */
 void worker_reload(struct worker *w, struct config *c);
 void worker_join(struct worker *w);
+/* What is left of it when no other thread has anything of it any more (the labeler gives requests back). */
+void worker_free(struct worker *w);
 
 struct pools *pools_pin(struct pools *p);
 void pools_unpin(struct pools *p);

@@ -2,8 +2,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/recycle.h"
 #include "base/str.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -161,6 +163,71 @@ static void test_arena(void **state) {
     assert_false(arena_failed(&a));
 }
 
+static void test_arena_in(void **state) {
+    (void)state;
+    _Alignas(16) char block[64];
+    arena a;
+    arena_init_in(&a, block, sizeof block, 4096);
+    memset(arena_alloc(&a, 40), 1, 40);
+    memset(arena_alloc(&a, 40), 2, 40); /* no room in the block any more */
+    arena_free(&a);
+    memset(arena_alloc(&a, 40), 3, 40); /* the block is forgotten, not used twice */
+    arena_free(&a);
+}
+
+static unsigned dropped;
+static void count_drop(void *p) {
+    (void)p;
+    dropped++;
+}
+
+enum { BLOCKS = 8, GIVERS = 2, TURNS = 2000 };
+
+struct giver {
+    struct recycle *r;
+    _Atomic(void *) hand[BLOCKS];
+};
+
+/* Gives back whatever the owner hands over, from another thread. */
+static void *give_back(void *arg) {
+    struct giver *g = arg;
+    for (unsigned n = 0; n < TURNS;) {
+        void *p = atomic_exchange(&g->hand[n % BLOCKS], NULL);
+        if (!p) continue;
+        recycle_give(g->r, p);
+        n++;
+    }
+    return NULL;
+}
+
+static void test_recycle(void **state) {
+    (void)state;
+    struct recycle r;
+    recycle_init(&r, 64, BLOCKS, count_drop);
+    static struct giver g[GIVERS];
+    pthread_t t[GIVERS];
+    for (unsigned i = 0; i < GIVERS; i++) {
+        g[i].r = &r;
+        assert_int_equal(pthread_create(&t[i], NULL, give_back, &g[i]), 0);
+    }
+    for (unsigned n = 0; n < TURNS; n++)
+        for (unsigned i = 0; i < GIVERS; i++) {
+            void *p = recycle_take(&r), *q = recycle_take(&r), *no = NULL;
+            assert_ptr_not_equal(p, q);
+            memset(p, (int)n, 64); /* nobody else has it: the thread sanitizer would say so */
+            recycle_put(&r, q);
+            while (!atomic_compare_exchange_weak(&g[i].hand[n % BLOCKS], &no, p)) no = NULL;
+        }
+    for (unsigned i = 0; i < GIVERS; i++) pthread_join(t[i], NULL);
+    void *many[BLOCKS + 2];
+    for (unsigned i = 0; i < BLOCKS + 2; i++) many[i] = recycle_take(&r);
+    dropped = 0;
+    for (unsigned i = 0; i < BLOCKS + 2; i++) recycle_put(&r, many[i]);
+    assert_true(dropped >= 2); /* no more than so many are kept */
+    recycle_free(&r);
+    assert_true(dropped >= BLOCKS + 2); /* what was kept, too */
+}
+
 static void test_buf(void **state) {
     (void)state;
     buf b;
@@ -196,7 +263,8 @@ int main(void) {
         cmocka_unit_test(test_str_numbers),  cmocka_unit_test(test_str_utf8), cmocka_unit_test(test_str_cut),
         cmocka_unit_test(test_str_distance), cmocka_unit_test(test_hash),     cmocka_unit_test(test_siphash_long),
         cmocka_unit_test(test_str_find),     cmocka_unit_test(test_uuid),     cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_buf),          cmocka_unit_test(test_money),
+        cmocka_unit_test(test_buf),          cmocka_unit_test(test_money),    cmocka_unit_test(test_arena_in),
+        cmocka_unit_test(test_recycle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

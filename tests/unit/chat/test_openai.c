@@ -392,6 +392,11 @@ static void test_answers(void **state) {
          true, false, false, 3},
         {"<html>", FINISH_NONE, false, false, false, 0},
         {"[1]", FINISH_NONE, true, false, false, 0},
+        {"", FINISH_NONE, false, false, false, 0},
+        {"{\"usage\":{\"prompt_tokens\":3}", FINISH_NONE, false, false, false, 0},
+        {"{\"usage\":{\"prompt_tokens\":3}}}", FINISH_NONE, false, false, false, 0},
+        {"{\"id\":\"c1\",\"choices\":[{\"message\":{\"content\":\"cut }", FINISH_NONE, false, false, false, 0},
+        {"{garbage}", FINISH_NONE, false, false, false, 0},
         {"{\"usage\":[],\"choices\":{\"a\":1},\"id\":7,\"x_groq\":\"s\",\"data\":3}", FINISH_NONE, true, false,
          false, 0},
     };
