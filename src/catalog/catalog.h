@@ -142,7 +142,18 @@ enum auth_style {
     AUTH_NONE
 };
 
-/* A kind of provider, and its quirks. */
+/* How one that speaks OpenAI's Chat Completions differs from what most servers take; all zero: not at all. */
+struct provider_quirks {
+    const char *max_tokens;         /* name of the output limit; NULL: "max_tokens" */
+    const char *seed;               /* name of the seed; NULL: "seed"; "": has none */
+    const char *any;                /* tool_choice for "some tool"; NULL: "required" */
+    uint8_t call_id_length;         /* tool call ids must have exactly so many letters and digits; 0: free */
+    bool developer, service_tier;   /* knows developer messages; service_tier */
+    bool no_parallel;               /* doesn't know parallel_tool_calls */
+    bool no_json_schema, no_effort; /* doesn't know response_format json_schema; reasoning_effort */
+};
+
+/* A kind of provider. */
 struct provider_kind {
     const char *name;     /* "openai" */
     const char *catalog;  /* whose models of the table these are: "openai"; NULL: none */
@@ -161,8 +172,11 @@ struct provider_kind {
                             unasked */
     bool responses;      /* has /v1/responses */
     bool local;          /* runs on the user's machine: no key, price free unless stated */
+    struct provider_quirks quirks;
 };
 const struct provider_kind *provider_kind_find(str name);
 const struct provider_kind *provider_kind_at(unsigned i); /* NULL past the end */
+/* A kind's quirks, no name of them NULL; `k` may be NULL: none. */
+struct provider_quirks provider_quirks(const struct provider_kind *k);
 
 #endif

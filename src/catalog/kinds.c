@@ -1,4 +1,5 @@
-/* kinds: one row per kind of provider: where it is, how it wants its key, its quirks, its usual models.
+/* kinds: one row per kind of provider: where it is, how it wants its key, its usual models, its quirks (from its
+ * API reference and recordings).
  *
  * Rows of makers come before rows of those who serve other people's models: a bare model name goes to the
  * first row whose catalogue has it.
@@ -28,7 +29,8 @@ static const struct provider_kind kinds[] = {
      .dialect = O,
      .native = O,
      .stream_options = true,
-     .responses = true},
+     .responses = true,
+     .quirks = {.max_tokens = "max_completion_tokens", .developer = true, .service_tier = true}},
     {.name = "anthropic",
      .catalog = "anthropic",
      .base_url = "https://api.anthropic.com/v1",
@@ -52,7 +54,8 @@ static const struct provider_kind kinds[] = {
      .embed = "gemini-embedding-001",
      .dialect = O,
      .native = DIALECT_GEMINI,
-     .stream_options = true},
+     .stream_options = true,
+     .quirks = {.max_tokens = "max_completion_tokens"}},
     {.name = "mistral",
      .catalog = "mistral",
      .base_url = "https://api.mistral.ai/v1",
@@ -63,7 +66,8 @@ static const struct provider_kind kinds[] = {
      .frontier = "mistral-medium-latest",
      .embed = "mistral-embed",
      .dialect = O,
-     .native = O},
+     .native = O,
+     .quirks = {.call_id_length = 9, .seed = "random_seed", .any = "any", .no_effort = true}},
     {.name = "deepseek",
      .catalog = "deepseek",
      .base_url = "https://api.deepseek.com/v1",
@@ -73,7 +77,8 @@ static const struct provider_kind kinds[] = {
      .mid = "deepseek-v4-flash",
      .frontier = "deepseek-v4-pro",
      .dialect = O,
-     .native = O},
+     .native = O,
+     .quirks = {.seed = "", .no_parallel = true, .no_json_schema = true, .no_effort = true}},
     {.name = "xai",
      .catalog = "xai",
      .base_url = "https://api.x.ai/v1",
@@ -85,7 +90,8 @@ static const struct provider_kind kinds[] = {
      .dialect = O,
      .native = O,
      .stream_options = true,
-     .responses = true},
+     .responses = true,
+     .quirks = {.max_tokens = "max_completion_tokens"}},
     {.name = "cohere",
      .catalog = "cohere",
      .base_url = "https://api.cohere.ai/compatibility/v1",
@@ -108,7 +114,8 @@ static const struct provider_kind kinds[] = {
      .mid = "sonar-reasoning-pro",
      .frontier = "sonar-pro",
      .dialect = O,
-     .native = O},
+     .native = O,
+     .quirks = {.seed = "", .no_parallel = true}},
     {.name = "moonshot",
      .catalog = "moonshot",
      .base_url = "https://api.moonshot.ai/v1",
@@ -153,7 +160,8 @@ static const struct provider_kind kinds[] = {
      .frontier = "openai/gpt-oss-120b",
      .dialect = O,
      .native = O,
-     .responses = true},
+     .responses = true,
+     .quirks = {.max_tokens = "max_completion_tokens", .service_tier = true}},
     {.name = "cerebras",
      .catalog = "cerebras",
      .base_url = "https://api.cerebras.ai/v1",
@@ -164,7 +172,8 @@ static const struct provider_kind kinds[] = {
      .frontier = "zai-glm-4.7",
      .dialect = O,
      .native = O,
-     .stream_options = true},
+     .stream_options = true,
+     .quirks = {.max_tokens = "max_completion_tokens"}},
     {.name = "openrouter",
      .catalog = "openrouter",
      .base_url = "https://openrouter.ai/api/v1",
@@ -186,7 +195,8 @@ static const struct provider_kind kinds[] = {
      .frontier = "zai-org/GLM-5.2",
      .dialect = O,
      .native = O,
-     .stream_options = true},
+     .stream_options = true,
+     .quirks = {.no_parallel = true}},
     {.name = "fireworks",
      .catalog = "fireworks",
      .base_url = "https://api.fireworks.ai/inference/v1",
@@ -243,7 +253,8 @@ static const struct provider_kind kinds[] = {
      .native = O,
      .auth = AUTH_API_KEY,
      .stream_options = true,
-     .responses = true},
+     .responses = true,
+     .quirks = {.max_tokens = "max_completion_tokens", .developer = true, .service_tier = true}},
     {.name = "bedrock",
      .catalog = "bedrock",
      .base_url = "https://bedrock-runtime.{region}.amazonaws.com",
@@ -321,4 +332,12 @@ const struct provider_kind *provider_kind_find(str name) {
     for (unsigned i = 0; i < KINDS; i++)
         if (str_eqz(name, kinds[i].name)) return &kinds[i];
     return NULL;
+}
+
+struct provider_quirks provider_quirks(const struct provider_kind *k) {
+    struct provider_quirks q = k ? k->quirks : (struct provider_quirks){0};
+    if (!q.max_tokens) q.max_tokens = "max_tokens";
+    if (!q.seed) q.seed = "seed";
+    if (!q.any) q.any = "required";
+    return q;
 }

@@ -221,24 +221,9 @@ struct chat_answer {
 
 /* ---- what a provider is like ---- */
 
-/* How a target differs from its dialect's own provider; one row per kind in chat_quirks.c. */
-struct chat_quirks {
-    const char *kind;       /* provider kind of the catalogue */
-    const char *max_tokens; /* name of the output limit */
-    uint8_t call_id_length; /* tool call ids must have exactly so many letters and digits; 0: free */
-    bool developer;         /* knows developer messages */
-    bool parallel;          /* knows parallel_tool_calls */
-    bool json_schema;       /* response_format json_schema */
-    bool effort;            /* reasoning_effort */
-    const char *seed;       /* name of the seed; NULL: has none */
-    bool service_tier;
-    const char *any; /* word for "must call a tool" */
-};
-/* The row of a provider kind; kinds without a row are like OpenAI's API of others' servers. */
-const struct chat_quirks *chat_quirks(str kind);
 /* Whether a Chat Completions request holds something that the kind refuses, though it is of its own dialect: then
  * it is written anew (chat_request_write) instead of passing as it is. `s` is its finished scan. */
-bool chat_quirks_refuse(const struct chat_quirks *q, const jscan *s, str body);
+bool chat_quirks_refuse(const struct provider_quirks *q, const jscan *s, str body);
 
 /* Where a request goes. */
 struct chat_target {

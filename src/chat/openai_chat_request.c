@@ -486,12 +486,12 @@ static void write_content(const struct chat_part *parts, struct chat_account *ac
 
 struct up {
     const struct chat_request *r;
-    const struct chat_quirks *q;
+    struct provider_quirks q;
     struct chat_account *acc;
     jw *w;
 };
 
-static jtext call_id(struct up *u, jtext id) { return chat_fit_id(u->r->a, id, 64, u->q->call_id_length); }
+static jtext call_id(struct up *u, jtext id) { return chat_fit_id(u->r->a, id, 64, u->q.call_id_length); }
 
 static void write_assistant(struct up *u, const struct chat_message *m) {
     bool text = false, calls = false;
@@ -612,7 +612,7 @@ static void write_tool_choice(struct up *u) {
         jw_kstr(w, "tool_choice",
                 r->tool_choice == TOOLS_AUTO    ? STR("auto")
                 : r->tool_choice == TOOLS_NEVER ? STR("none")
-                                                : str_from(u->q->any));
+                                                : str_from(u->q.any));
     }
 }
 
@@ -621,7 +621,7 @@ static void write_format(struct up *u) {
     jw *w = u->w;
     if (r->format == FORMAT_TEXT) return;
     jw_kobject(w, "response_format");
-    if (r->format == FORMAT_SCHEMA && u->q->json_schema) {
+    if (r->format == FORMAT_SCHEMA && !u->q.no_json_schema) {
         jw_kstr(w, "type", STR("json_schema"));
         jw_kobject(w, "json_schema");
         jw_kjt(w, "name", jt_has(r->schema_name) ? r->schema_name : JT("answer"));
@@ -642,12 +642,12 @@ static void write_sampling(struct up *u) {
     jw_kraw_if(w, "top_p", r->top_p);
     jw_kraw_if(w, "presence_penalty", r->presence);
     jw_kraw_if(w, "frequency_penalty", r->frequency);
-    if (r->seed.n && u->q->seed)
-        jw_kraw_if(w, u->q->seed, r->seed);
+    if (r->seed.n && u->q.seed[0])
+        jw_kraw_if(w, u->q.seed, r->seed);
     else if (r->seed.n)
         chat_lose(u->acc, true, "seed");
     chat_lose_top_k(r, u->acc);
-    if (r->max_tokens) jw_ki64(w, u->q->max_tokens, r->max_tokens);
+    if (r->max_tokens) jw_ki64(w, u->q.max_tokens, r->max_tokens);
     if (r->n > 1) jw_ki64(w, "n", r->n);
     if (r->logprobs) jw_kbool(w, "logprobs", true);
     if (r->top_logprobs) jw_ki64(w, "top_logprobs", r->top_logprobs);
@@ -656,7 +656,7 @@ static void write_sampling(struct up *u) {
         for (const struct chat_strings *s = r->stops; s; s = s->next) jw_jt(w, s->text);
         jw_array_end(w);
     }
-    if (r->effort != EFFORT_UNSAID && u->q->effort)
+    if (r->effort != EFFORT_UNSAID && !u->q.no_effort)
         jw_kstr(w, "reasoning_effort", str_from(chat_effort_word(r->effort)));
     else if (r->effort != EFFORT_UNSAID)
         chat_lose(u->acc, false, "reasoning effort");
@@ -664,7 +664,7 @@ static void write_sampling(struct up *u) {
 
 void openai_write_messages(const struct chat_request *r, const struct chat_target *to, struct chat_account *acc,
                            jw *w) {
-    struct up u = {r, chat_quirks(to->kind), acc, w};
+    struct up u = {r, provider_quirks(provider_kind_find(to->kind)), acc, w};
     jw_karray(w, "messages");
     for (const struct chat_message *m = r->messages; m; m = m->next) write_message(&u, m);
     jw_array_end(w);
@@ -672,17 +672,20 @@ void openai_write_messages(const struct chat_request *r, const struct chat_targe
 
 void openai_chat_request_write(const struct chat_request *r, const struct chat_target *to,
                                struct chat_account *acc, jw *w) {
-    struct up u = {r, chat_quirks(to->kind), acc, w};
+    struct up u = {r, provider_quirks(provider_kind_find(to->kind)), acc, w};
     jw_object(w);
     jw_kstr(w, "model", to->model);
     openai_write_messages(r, to, acc, w);
     openai_write_tools(r, acc, w, true);
     write_tool_choice(&u);
-    if (r->parallel >= 0 && r->tools && u.q->parallel) jw_kbool(w, "parallel_tool_calls", r->parallel);
+    if (u.q.no_parallel)
+        chat_lose_serial(r, acc);
+    else if (r->parallel >= 0 && r->tools)
+        jw_kbool(w, "parallel_tool_calls", r->parallel);
     write_format(&u);
     write_sampling(&u);
     jw_kjt_if(w, "user", r->user);
-    if (jt_has(r->service_tier) && u.q->service_tier)
+    if (jt_has(r->service_tier) && u.q.service_tier)
         jw_kjt(w, "service_tier", r->service_tier);
     else if (jt_has(r->service_tier))
         chat_lose(acc, true, "service_tier");

@@ -70,9 +70,9 @@ void dialect_choose(struct call *c) {
         t->speaks = (int8_t)spoken_to(c, t->provider);
         t->translated = t->speaks != s->chat;
         t->native = t->speaks == CHAT_ANTHROPIC || t->speaks == CHAT_GEMINI;
-        t->rewritten =
-            t->speaks == CHAT_OPENAI && !t->translated &&
-            chat_quirks_refuse(chat_quirks(str_from(t->provider->kind->name)), &c->r->scan, buf_view(&c->r->body));
+        struct provider_quirks q = provider_quirks(t->provider->kind);
+        t->rewritten = t->speaks == CHAT_OPENAI && !t->translated &&
+                       chat_quirks_refuse(&q, &c->r->scan, buf_view(&c->r->body));
         c->list_down = s->path_stream && !wants_events(c->r->query);
     } else if (s->dialect == DIALECT_OPENAI) {
         t->translated = t->provider->kind->dialect != DIALECT_OPENAI;

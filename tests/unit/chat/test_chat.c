@@ -31,14 +31,19 @@ static void end(struct trial *t) {
 }
 
 /* Reads and writes strictly; the result is a string in `out`. */
-static bool carry(struct trial *t, enum chat_dialect from, enum chat_dialect to, const char *model,
-                  const char *body) {
+static bool carry_to(struct trial *t, enum chat_dialect from, enum chat_dialect to, const char *kind,
+                     const char *model, const char *body) {
     begin(t);
     if (!chat_request_read(from, str_from(body), STR_NONE, false, &t->r, &t->a, &t->param, &t->e)) return false;
-    struct chat_target target = {to, STR("openai"), str_from(model)};
+    struct chat_target target = {to, str_from(kind), str_from(model)};
     bool good = chat_request_write(&t->r, &target, TRANSLATION_STRICT, &t->acc, &t->out, &t->param, &t->e);
     buf_char(&t->out, 0);
     return good;
+}
+
+static bool carry(struct trial *t, enum chat_dialect from, enum chat_dialect to, const char *model,
+                  const char *body) {
+    return carry_to(t, from, to, "openai", model, body);
 }
 
 static void must_have(const struct trial *t, const char *part) {
@@ -377,6 +382,41 @@ static void test_clean(void **state) {
     }
 }
 
+/* What a kind of provider calls otherwise, or lacks: the row of kinds.c says. */
+static void test_quirks(void **state) {
+    (void)state;
+#define TOOLS "\"max_tokens\":9,\"tools\":[{\"name\":\"f\",\"input_schema\":{}}],"
+    static const struct {
+        const char *kind, *body, *want; /* what is written, or the parameter that can't be */
+        bool good;
+    } cases[] = {
+        {"openai", "{" TOOLS USER "}", "\"max_completion_tokens\":9", true},
+        {"ollama", "{" TOOLS USER "}", "\"max_tokens\":9", true},
+        {"nobody", "{" TOOLS USER "}", "\"max_tokens\":9", true},
+        {"mistral", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"any\"}}", "\"tool_choice\":\"any\"", true},
+        {"groq", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"any\"}}", "\"tool_choice\":\"required\"", true},
+        {"groq", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true}}",
+         "\"parallel_tool_calls\":false", true},
+        {"together", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true}}",
+         "parallel_tool_calls", false},
+        {"deepseek",
+         "{" TOOLS USER
+         ",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}}",
+         "response_format.json_schema", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct trial t;
+        bool good = carry_to(&t, CHAT_ANTHROPIC, CHAT_OPENAI, cases[i].kind, "m", cases[i].body);
+        if (good != cases[i].good) print_message("%s %s: %s\n", cases[i].kind, cases[i].body, t.e.msg);
+        assert_int_equal(good, cases[i].good);
+        if (good)
+            must_have(&t, cases[i].want);
+        else
+            assert_true(str_eqz(t.param, cases[i].want));
+        end(&t);
+    }
+}
+
 /* ---- streams ---- */
 
 static const struct chat_answer *play(struct chat_stream **s, enum chat_dialect from, enum chat_dialect to,
@@ -682,6 +722,7 @@ static void test_frames(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_quirks),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_tools_across),
         cmocka_unit_test(test_mistral_ids),
