@@ -199,9 +199,10 @@ static __attribute__((noinline)) size_t dense_block(const char *p, uint64_t *mas
 /* Over what is plain, short escapes, and UTF-8, block by block; stops at the quote, at what is rare or wrong, and
  * near the end of the text. Looking at a block once and then only at its marked bytes matters: text has an
  * escape or a letter beyond ASCII every few dozen bytes, and each restart costs a mispredicted branch. */
-static inline const char *string_blocks(jscan *s, const char *p, const char *end) {
+static inline const char *string_blocks(jscan *s, const char *base, const char *p, const char *end) {
+    (void)base;
 #if JSON_AVX2
-    if (json_has_avx2()) return json_plain_end(json_string_avx2(p, end, &s->esc), end);
+    if (json_has_avx2() && p - base >= 3) return json_plain_end(json_string_avx2(p, end, &s->esc), end);
 #endif
 #if JSON_SSE2
     for (size_t len = 64; end - p >= 64; p += len, len = 64) {
@@ -229,7 +230,7 @@ static inline const char *string_blocks(jscan *s, const char *p, const char *end
 /* Goes on in the open string, p anywhere between two characters of it. */
 static const char *string_scan(jscan *s, const struct feed *f, const char *p) {
     for (;;) {
-        p = string_blocks(s, p, f->end);
+        p = string_blocks(s, f->base, p, f->end);
         if (p == f->end) return more(s, f, p);
         if (*p == '"') return string_done(s, f, p);
         int n;
@@ -250,7 +251,9 @@ static const char *string_scan(jscan *s, const struct feed *f, const char *p) {
 static inline const char *string_open(jscan *s, const struct feed *f, const char *p) {
     s->lex = STRING;
     s->esc = false;
-    const char *q = json_plain_end16(++p, f->end); /* most strings are short */
+    p++;
+    if (s->watches && (f->end - p < 4 || !memcmp(p, s->watch, sizeof s->watch))) s->watched = true;
+    const char *q = json_plain_end16(p, f->end); /* most strings are short */
     if (q < f->end && *q == '"') return string_done(s, f, q);
     return string_scan(s, f, q);
 }
@@ -361,6 +364,11 @@ static inline const char *step(jscan *s, const struct feed *f, const char *p) {
 }
 
 void json_scan_init(jscan *s, arena *a) { *s = (jscan){.a = a}; }
+
+void json_scan_watch(jscan *s, const char watch[4]) {
+    memcpy(s->watch, watch, sizeof s->watch);
+    s->watches = true;
+}
 
 enum json_state json_scan(jscan *s, str text, bool last) {
     if (s->state != JSON_MORE) return s->state;

@@ -47,10 +47,13 @@ typedef struct jscan {
     enum json_state state;
     const char *error; /* what was wrong at `pos`, when JSON_BAD */
     uint32_t count;    /* members so far, when the document is an object */
+    bool watched;      /* some string or key begins with the watched letters, or may: it was cut off in them */
     /* private from here */
     uint8_t phase, lex; /* what comes next; the token that is open */
     bool esc, key_esc;  /* the open string, the open top-level key has escapes */
     bool object;        /* the innermost open container is one */
+    bool watches;
+    char watch[4];
     uint32_t depth, cap;
     uint32_t root, root_end;                /* the document's value */
     uint32_t key, key_len, val;             /* the open top-level member */
@@ -65,6 +68,8 @@ typedef struct jscan {
 
 /* Prepares; members are kept in `a`. Repeated top-level keys (compared after unescaping) are errors. */
 void json_scan_init(jscan *s, arena *a);
+/* From here on `watched` tells of strings that begin with these four letters, unescaped. */
+void json_scan_watch(jscan *s, const char watch[4]);
 /* Goes on in `text` (all bytes so far, the same prefix as before); `last` when nothing follows.
  * JSON_DONE comes only with `last`: until then more than space may follow. Documents are below 4 GB. */
 enum json_state json_scan(jscan *s, str text, bool last);

@@ -18,7 +18,7 @@
 #define JSON_AVX2 1
 /* Over what is plain, short escapes and UTF-8 in an open string, p between two characters of it. Stops at the
  * closing quote, at what is rare or wrong (or up to 63 bytes before it), or within 64 bytes of the end. `*esc`
- * becomes true when an escape was passed. Only where json_has_avx2. */
+ * becomes true when an escape was passed. The three bytes before p are read. Only where json_has_avx2. */
 const char *json_string_avx2(const char *p, const char *end, bool *esc);
 /* The closing quote of the string whose text begins at p, or `end`; `*esc` becomes true when it has an escape. */
 const char *json_string_end_avx2(const char *p, const char *end, bool *esc);

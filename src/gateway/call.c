@@ -43,6 +43,7 @@ static struct call_request *request_new(struct worker *w, const struct config *c
     r->body.max = config->limits.body_max;
     facts_init(&r->facts);
     json_scan_init(&r->scan, &r->a);
+    json_scan_watch(&r->scan, "dray"); /* marks of dray's own in the names of things, dialect_clean() */
     return r;
 }
 

@@ -137,7 +137,7 @@ bool dialect_rename(struct call *c) {
 
 bool dialect_clean(struct call *c, unsigned n) {
     struct call_request *r = c->r;
-    if (c->surface->chat < 0 || str_find(buf_view(&r->body), STR("\"dray")) < 0) return false;
+    if (c->surface->chat < 0 || !r->scan.watched) return false;
     buf whole;
     buf_init(&whole, TRANSLATED_MAX);
     buf_init(&r->up, TRANSLATED_MAX);

@@ -11,7 +11,8 @@
 
 enum {
     READS_PER_TURN = 8,
-    STRAIGHT_MIN = 32 * 1024,  /* bodies with more than this to come are read where they are kept */
+    HEAD_READ = 16 * 1024,     /* read at once where a head is waited for */
+    STRAIGHT_MIN = 4 * 1024,   /* bodies with more than this to come are read where they are kept */
     STRAIGHT_MAX = 128 * 1024, /* at a time */
     DISCARD_MAX = 256 * 1024,  /* of a body that nobody wants, before the connection is closed instead */
     LINGER_US = 2000000,       /* after a close with unread input, so that the answer isn't lost to a reset */
@@ -401,7 +402,9 @@ static bool read_once(struct conn *c, bool *more) {
     char *to = had ? NULL : straight_room(c, &room);
     if (to) return read_straight(c, to, room, more);
     if (had) memcpy(s->scratch, c->in, had);
-    ssize_t r = had < s->scratch_size ? stream_read(&c->s, s->scratch + had, s->scratch_size - had) : SOCK_AGAIN;
+    size_t size = s->scratch_size - had; /* a head and a small body; a large one is read where it stays */
+    if ((c->state == ST_IDLE || c->state == ST_HEAD) && size > HEAD_READ) size = HEAD_READ;
+    ssize_t r = size ? stream_read(&c->s, s->scratch + had, size) : SOCK_AGAIN;
     *more = r > 0;
     if (r == SOCK_AGAIN) return true;
     if (r <= 0) {
