@@ -12,7 +12,7 @@ static uint8_t cache_mark(jval block) {
 
 static void read_source(struct chat_part *p, jval source) {
     jval type = json_get(source, STR("type"));
-    p->mime = jt(json_get(source, STR("media_type")));
+    p->mime = chat_mime(jt(json_get(source, STR("media_type"))));
     if (json_is(type, STR("base64")))
         p->data = jt(json_get(source, STR("data")));
     else if (json_is(type, STR("url")))
@@ -56,6 +56,13 @@ static void read_block(struct chat_request *r, struct parts to, jval block, unsi
         p = add(r, to, PART_IMAGE);
         read_source(p, json_get(block, STR("source")));
     } else if (json_is(type, STR("document"))) {
+        jval source = json_get(block, STR("source"));
+        if (json_true(json_path(block, "citations", "enabled", NULL))) chat_lose(&r->lost, false, "citations");
+        if (jv_has(json_get(block, STR("context")))) chat_lose(&r->lost, true, "document.context");
+        if (json_is(json_get(source, STR("type")), STR("content"))) { /* blocks of its own */
+            if (depth < 2) read_blocks(r, to, json_get(source, STR("content")), depth + 1);
+            return;
+        }
         p = add(r, to, PART_FILE);
         read_document(p, block);
     } else if (json_is(type, STR("tool_use"))) {
@@ -75,8 +82,9 @@ static void read_block(struct chat_request *r, struct parts to, jval block, unsi
         p = add(r, to, PART_THINKING);
         p->redacted = true;
         p->text = jt(json_get(block, STR("data")));
-    } else {
-        chat_lose(&r->lost, true, "messages.content." STR_FMT, STR_ARG(str_take(type.raw, 40)));
+    } else { /* what the provider's own tools did is told in the answer's text */
+        bool own = json_is(type, STR("server_tool_use")) || str_ends(type.raw, STR("_tool_result"));
+        chat_lose(&r->lost, !own, "messages.content." STR_FMT, STR_ARG(str_take(type.raw, 40)));
     }
     if (p) p->cache = cache_mark(block);
 }
@@ -402,14 +410,20 @@ static void write_part(struct up *u, const struct chat_part *p) {
 
 /* ---- writing: messages ---- */
 
-/* One turn: messages of the same side in a row, as the API wants them alternate. */
+/* One turn: messages of the same side in a row, as the API wants them alternate. One that says nothing is refused.
+ */
 static const struct chat_message *write_turn(struct up *u, const struct chat_message *m) {
     uint8_t role = m->role;
     jw *w = u->w;
+    const struct chat_message *end = chat_turn_end(m);
+    if (!chat_turn_says(m, end, CHAT_ANTHROPIC)) {
+        chat_lose(u->acc, false, "empty message");
+        return end;
+    }
     jw_object(w);
     jw_kstr(w, "role", role == CHAT_ASSISTANT ? STR("assistant") : STR("user"));
     jw_karray(w, "content");
-    for (; m && (m->role == role || m->role == CHAT_SYSTEM); m = m->next)
+    for (; m != end; m = m->next)
         for (const struct chat_part *p = m->role == CHAT_SYSTEM ? NULL : m->parts; p; p = p->next)
             write_part(u, p);
     jw_array_end(w);

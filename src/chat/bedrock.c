@@ -150,10 +150,15 @@ static void write_part(struct up *u, const struct chat_part *p) {
 
 static const struct chat_message *write_turn(struct up *u, const struct chat_message *m) {
     uint8_t role = m->role;
+    const struct chat_message *end = chat_turn_end(m);
+    if (!chat_turn_says(m, end, CHAT_BEDROCK)) { /* is refused */
+        chat_lose(u->acc, false, "empty message");
+        return end;
+    }
     jw_object(u->w);
     jw_kstr(u->w, "role", role == CHAT_ASSISTANT ? STR("assistant") : STR("user"));
     jw_karray(u->w, "content");
-    for (; m && (m->role == role || m->role == CHAT_SYSTEM); m = m->next)
+    for (; m != end; m = m->next)
         for (const struct chat_part *p = m->role == CHAT_SYSTEM ? NULL : m->parts; p; p = p->next)
             write_part(u, p);
     jw_array_end(u->w);

@@ -40,12 +40,62 @@ bool chat_request_read(enum chat_dialect d, str body, str model, bool stream, st
     return true;
 }
 
-bool chat_request_write(const struct chat_request *r, const struct chat_target *to, enum chat_translation mode,
+/* A conversation of system messages only is legal in OpenAI's dialects and nowhere else: the last one is the
+ * question. The request that was read stays as it is. */
+static void ask_somebody(struct chat_request *r, struct chat_account *acc) {
+    for (const struct chat_message *m = r->messages; m; m = m->next)
+        if (m->role != CHAT_SYSTEM) return;
+    if (!r->last) return;
+    struct chat_message **at = &r->messages;
+    for (const struct chat_message *m = r->messages; m; m = m->next, at = &(*at)->next) {
+        *at = arena_new(r->a, struct chat_message);
+        **at = *m;
+        r->last = *at;
+    }
+    r->last->role = CHAT_USER;
+    chat_lose(acc, false, "role of the last system message");
+}
+
+/* What the model can't do, whatever is asked of it: more output than it has, thinking. */
+static void fit_model(struct chat_request *r, const struct chat_target *to, struct chat_account *acc) {
+    const struct provider_kind *k = provider_kind_find(to->kind);
+    const struct model_info *m = k && k->catalog ? catalog_model(str_from(k->catalog), to->model) : NULL;
+    if (!m) return;
+    if (m->max_output && r->max_tokens > (int64_t)m->max_output) {
+        chat_lose(acc, false, "output limit above %u", m->max_output);
+        r->max_tokens = m->max_output;
+    }
+    if (m->flags & MODEL_REASONING || r->effort == EFFORT_UNSAID) return;
+    if (r->effort > EFFORT_OFF) chat_lose(acc, false, "thinking (the model does not think)");
+    r->effort = EFFORT_UNSAID;
+    r->budget = 0;
+    r->show_thinking = false;
+}
+
+/* What only OpenAI's dialects have a place for, and is nowhere a reason to refuse. */
+static void lose_details(const struct chat_request *r, enum chat_dialect to, struct chat_account *acc) {
+    bool openai = to == CHAT_OPENAI || to == CHAT_RESPONSES;
+    for (const struct chat_message *m = r->messages; m; m = m->next) {
+        if (jt_has(m->name) && to != CHAT_OPENAI) chat_lose(acc, false, "messages.name");
+        for (const struct chat_part *p = m->parts; p && !openai; p = p->next)
+            if (p->type == PART_IMAGE && jt_has(p->detail) && !jt_is(p->detail, STR("auto")))
+                chat_lose(acc, false, "image_url.detail");
+    }
+    for (const struct chat_tool *t = r->tools; t && !openai && to != CHAT_ANTHROPIC; t = t->next)
+        if (t->strict == 1) chat_lose(acc, false, "tools.strict");
+    if (r->logprobs && r->dialect != CHAT_OPENAI) chat_lose(acc, true, "logprobs"); /* its answers have no place */
+}
+
+bool chat_request_write(const struct chat_request *asked, const struct chat_target *to, enum chat_translation mode,
                         struct chat_account *acc, buf *out, str *param, err *e) {
+    struct chat_request copy = *asked, *r = &copy;
     jw w;
     *acc = (struct chat_account){.a = r->a};
     for (const struct chat_lost *l = r->lost.first; l; l = l->next)
         chat_lose(acc, l->meaning, STR_FMT, STR_ARG(l->field));
+    if (to->dialect != CHAT_OPENAI && to->dialect != CHAT_RESPONSES) ask_somebody(r, acc);
+    fit_model(r, to, acc);
+    lose_details(r, to->dialect, acc);
     jw_init(&w, out);
     ops[to->dialect]->write_request(r, to, acc, &w);
     str lost = chat_lost_meaning(acc);

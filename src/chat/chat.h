@@ -254,7 +254,7 @@ void chat_count_write(enum chat_dialect d, uint64_t tokens, buf *out);
 enum chat_translation { TRANSLATION_STRICT, TRANSLATION_WARN, TRANSLATION_DROP };
 /* Writes it for a target. `acc` gets all that is not carried, the reader's losses included. In strict
  * mode false, with `param` and a sentence, when a loss has meaning. */
-bool chat_request_write(const struct chat_request *r, const struct chat_target *to, enum chat_translation mode,
+bool chat_request_write(const struct chat_request *asked, const struct chat_target *to, enum chat_translation mode,
                         struct chat_account *acc, buf *out, str *param, err *e);
 
 /* A request that passes in the client's own dialect, in `out` without what providers of other dialects have signed

@@ -140,6 +140,12 @@ static const struct chat_member *member_of(const struct chat_member *table, size
     return NULL;
 }
 
+/* Nothing in it: an empty object or array. */
+static bool is_empty(jval v) {
+    str inside = v.type == J_OBJECT || v.type == J_ARRAY ? str_trim(str_make(v.raw.p + 1, v.raw.n - 2)) : v.raw;
+    return (v.type == J_OBJECT || v.type == J_ARRAY) && !inside.n;
+}
+
 bool chat_read_members(struct chat_request *r, jval root, const struct chat_member *table, size_t n, str *param,
                        err *e) {
     str key;
@@ -150,7 +156,7 @@ bool chat_read_members(struct chat_request *r, jval root, const struct chat_memb
         if (v.type == J_NULL) continue;
         const struct chat_member *m = member_of(table, n, key, esc);
         if (!m || !m->read) {
-            chat_lose(&r->lost, !m, STR_FMT, STR_ARG(str_take(key, 64)));
+            chat_lose(&r->lost, !m && !is_empty(v), STR_FMT, STR_ARG(str_take(key, 64)));
             continue;
         }
         if (m->read(r, v, e)) continue;
@@ -213,6 +219,13 @@ void chat_stop_add(struct chat_request *r, jtext text) {
     (*at)->text = text;
 }
 
+jtext chat_mime(jtext mime) {
+    ptrdiff_t more = str_chr(mime.raw, ';'); /* parameters; those of sound say how it is to be read */
+    if (more >= 0 && !str_starts(mime.raw, STR("audio/"))) mime.raw = str_take(mime.raw, (size_t)more);
+    return str_eqz(mime.raw, "image/jpg") ? JT("image/jpeg")
+                                          : mime; /* a name that many use and no provider knows */
+}
+
 void chat_media_url(struct chat_part *p, jtext url) {
     str s = url.raw, comma = STR(";base64,");
     ptrdiff_t at = str_starts(s, STR("data:")) ? str_find(str_take(s, 256), comma) : -1;
@@ -220,7 +233,7 @@ void chat_media_url(struct chat_part *p, jtext url) {
         p->url = url;
         return;
     }
-    p->mime = (jtext){str_make(s.p + 5, (size_t)at - 5)};
+    p->mime = chat_mime((jtext){str_make(s.p + 5, (size_t)at - 5)});
     p->data = (jtext){str_skip(s, (size_t)at + comma.n)};
 }
 
@@ -240,8 +253,7 @@ void chat_plain_files(arena *a, struct chat_part *parts) {
     }
 }
 
-/* JSON text on one line: a line end can only stand between its tokens, and would end an SSE line. */
-static str one_line(arena *a, str json) {
+str chat_one_line(arena *a, str json) {
     if (str_chr(json, '\n') < 0 && str_chr(json, '\r') < 0) return json;
     char *out = arena_alloc(a, json.n);
     for (size_t i = 0; i < json.n; i++) out[i] = json.p[i] == '\n' || json.p[i] == '\r' ? ' ' : json.p[i];
@@ -252,9 +264,27 @@ str chat_args(arena *a, jtext text) {
     str plain = str_trim(jt_str(text, a));
     jval v;
     if (!plain.n) return STR("{}");
-    if (json_check(plain, &v, NULL, NULL) && v.type == J_OBJECT) return one_line(a, plain);
+    if (json_check(plain, &v, NULL, NULL) && v.type == J_OBJECT) return chat_one_line(a, plain);
     return arena_printf(a, "{\"arguments\":\"" STR_FMT "\"}",
                         STR_ARG(text.raw)); /* a model's slip: kept, as a string */
+}
+
+/* ---- turns ---- */
+
+const struct chat_message *chat_turn_end(const struct chat_message *m) {
+    uint8_t role = m->role;
+    while (m && (m->role == role || m->role == CHAT_SYSTEM)) m = m->next;
+    return m;
+}
+
+bool chat_turn_says(const struct chat_message *m, const struct chat_message *end, enum chat_dialect to) {
+    for (; m != end; m = m->next)
+        for (const struct chat_part *p = m->role == CHAT_SYSTEM ? NULL : m->parts; p; p = p->next) {
+            bool text = p->type == PART_TEXT || p->type == PART_REFUSAL;
+            jtext must = text ? p->text : chat_signature_for(to, p->redacted ? p->text : p->signature);
+            if ((!text && p->type != PART_THINKING) || jt_has(must)) return true;
+        }
+    return false;
 }
 
 /* ---- ids ---- */
@@ -281,6 +311,8 @@ jtext chat_fit_id(arena *a, jtext id, size_t max, size_t exact) {
     id_letters(out, n, fingerprint(id.raw));
     return (jtext){str_make(out, n)};
 }
+
+jtext chat_user(arena *a, jtext user) { return user.raw.n <= 64 ? user : chat_fit_id(a, user, 64, 0); }
 
 jtext chat_mint_id(arena *a, const char *prefix, uint64_t seed, uint64_t number) {
     size_t n = strlen(prefix);

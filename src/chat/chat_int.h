@@ -52,17 +52,28 @@ struct chat_tool *chat_tool_add(struct chat_request *r, err *e);
 void chat_stop_add(struct chat_request *r, jtext text);
 /* A data: URL or another one into a media part. */
 void chat_media_url(struct chat_part *p, jtext url);
+/* A media type without parameters (but those of sound), spelt as it is registered. */
+jtext chat_mime(jtext mime);
 /* Files that are text become text: only some dialects take them as files. */
 void chat_plain_files(arena *a, struct chat_part *parts);
 /* The arguments of a call from the text that a model wrote: an object, whatever it was. */
 str chat_args(arena *a, jtext text);
+/* JSON text on one line: a line end can only stand between its tokens, and would end an SSE line. */
+str chat_one_line(arena *a, str json);
 /* JSON text as the inside of a JSON string. */
 jtext chat_escape(arena *a, str json);
 /* An id that fits: letters, digits, - and _, at most `max` (exactly `exact` letters and digits when
  * not 0); another one is made from it, always the same. */
 jtext chat_fit_id(arena *a, jtext id, size_t max, size_t exact);
+/* An end user's name as OpenAI takes it: longer ones (Claude Code's) become an id, always the same. */
+jtext chat_user(arena *a, jtext user);
 /* An id from a seed and a number: prefix and 24 letters and digits. */
 jtext chat_mint_id(arena *a, const char *prefix, uint64_t seed, uint64_t number);
+/* Messages of one side in a row are one turn where sides must alternate; system messages among them are told
+ * elsewhere. The first message behind the turn that begins with `m`. */
+const struct chat_message *chat_turn_end(const struct chat_message *m);
+/* Whether anything of a turn can be told to a dialect: not empty text, nor another's thinking. */
+bool chat_turn_says(const struct chat_message *m, const struct chat_message *end, enum chat_dialect to);
 /* A schema without its $schema member. */
 str chat_schema(struct chat_account *acc, str schema);
 /* Name of the tool whose call has this id, looked up in the conversation. */

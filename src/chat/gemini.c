@@ -7,6 +7,8 @@
 #include "chat/chat_int.h"
 #include "chat/openai.h"
 
+enum { LOGPROBS_MAX = 16 << 20 };
+
 /* ---- finish ---- */
 
 static const struct {
@@ -190,6 +192,52 @@ static void read_part(struct chat_reader *r, unsigned choice, jval v) {
     }
 }
 
+/* {"token", "logProbability", "tokenId"}, the beginning of OpenAI's form of it. */
+static void write_token(jw *w, jval t) {
+    enum { TOKEN, LOGPROB, COUNT };
+    static const str names[COUNT] = {STR_INIT("token"), STR_INIT("logProbability")};
+    jval f[COUNT];
+    chat_pick(t, names, f, COUNT);
+    jw_object(w);
+    jw_kjt(w, "token", jt(f[TOKEN]));
+    jw_key(w, "logprob");
+    jw_raw(w, f[LOGPROB].type == J_NUMBER ? f[LOGPROB].raw : STR("-9999.0"));
+    jw_knull(w, "bytes");
+}
+
+/* Chosen tokens and their rivals, step by step, in OpenAI's form. */
+static void read_logprobs(struct chat_reader *r, unsigned choice, jval v) {
+    jval chosen = json_get(v, STR("chosenCandidates")), top = json_get(v, STR("topCandidates")), c, step, rival;
+    if (chosen.type != J_ARRAY) return;
+    buf b;
+    buf_init(&b, LOGPROBS_MAX);
+    jw w;
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_karray(&w, "content");
+    jiter steps = json_iter(top);
+    for (jiter it = json_iter(chosen); json_item(&it, &c);) {
+        write_token(&w, c);
+        jw_karray(&w, "top_logprobs");
+        jval list = top.type == J_ARRAY && json_item(&steps, &step) ? json_get(step, STR("candidates"))
+                                                                    : (jval){.type = J_NONE};
+        for (jiter in = json_iter(list); list.type == J_ARRAY && json_item(&in, &rival);) {
+            write_token(&w, rival);
+            jw_object_end(&w);
+        }
+        jw_array_end(&w);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    jw_knull(&w, "refusal");
+    jw_object_end(&w);
+    if (!b.failed)
+        chat_put(r, (struct chat_event){.type = CE_LOGPROBS,
+                                        .choice = (uint16_t)choice,
+                                        .json = arena_str(r->scratch, buf_view(&b))});
+    buf_free(&b);
+}
+
 static void count_searches(struct chat_reader *r, jval grounding) {
     jval queries = json_get(grounding, STR("webSearchQueries")), q;
     int64_t n = 0;
@@ -198,9 +246,9 @@ static void count_searches(struct chat_reader *r, jval grounding) {
 }
 
 static void read_candidate(struct chat_reader *r, jval c) {
-    enum { CONTENT, INDEX, FINISH, GROUNDING, COUNT };
+    enum { CONTENT, INDEX, FINISH, GROUNDING, LOGPROBS, COUNT };
     static const str names[COUNT] = {STR_INIT("content"), STR_INIT("index"), STR_INIT("finishReason"),
-                                     STR_INIT("groundingMetadata")};
+                                     STR_INIT("groundingMetadata"), STR_INIT("logprobsResult")};
     jval f[COUNT], part;
     int64_t index = 0;
     chat_pick(c, names, f, COUNT);
@@ -209,6 +257,7 @@ static void read_candidate(struct chat_reader *r, jval c) {
     jval parts = json_get(f[CONTENT], STR("parts"));
     for (jiter it = json_iter(parts); parts.type == J_ARRAY && json_item(&it, &part);)
         read_part(r, (unsigned)index, part);
+    read_logprobs(r, (unsigned)index, f[LOGPROBS]);
     count_searches(r, f[GROUNDING]);
     enum finish finish = finish_of(f[FINISH]);
     if (finish == FINISH_NONE) return;

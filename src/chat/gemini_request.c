@@ -107,7 +107,7 @@ static enum chat_part_type media_type(jtext mime) {
 
 static struct chat_part *add_media(struct chat_request *r, struct chat_part **first, struct chat_part **last,
                                    jval v) {
-    jtext mime = jt(get2(v, "mimeType", "mime_type"));
+    jtext mime = chat_mime(jt(get2(v, "mimeType", "mime_type")));
     struct chat_part *p = chat_part_add(r->a, first, last, media_type(mime));
     p->mime = mime;
     p->name = jt(get2(v, "displayName", "display_name"));
@@ -454,6 +454,7 @@ struct up {
     struct chat_account *acc;
     jw *w;
     bool three; /* gemini-3 and later */
+    bool pro;   /* gemini-2.5-pro: can't but think */
 };
 
 static const char *mime_of(const struct chat_part *p) {
@@ -623,6 +624,17 @@ static void write_tools(struct up *u) {
     jw_object_end(w);
 }
 
+/* ai.google.dev/gemini-api/docs/thinking: 2.5 Pro takes 128 to 32768, the others up to 24576, and from 512. */
+static int64_t thinking_budget(struct up *u) {
+    const struct chat_request *r = u->r;
+    int64_t budget = r->budget ? r->budget : chat_effort_budget(r->effort), most = u->pro ? 32768 : 24576,
+            least = u->pro                    ? 128
+                    : r->effort == EFFORT_OFF ? 0
+                                              : 512;
+    if (u->pro && r->effort == EFFORT_OFF) chat_lose(u->acc, false, "thinking (can't be switched off)");
+    return budget > most ? most : budget < least ? least : budget;
+}
+
 static void write_thinking(struct up *u) {
     const struct chat_request *r = u->r;
     jw *w = u->w;
@@ -635,11 +647,7 @@ static void write_thinking(struct up *u) {
                 : r->effort == EFFORT_MEDIUM ? STR("medium")
                                              : STR("high"));
     else if (!u->three && r->effort != EFFORT_UNSAID)
-        jw_ki64(w, "thinkingBudget",
-                r->effort == EFFORT_ADAPTIVE ? -1
-                : r->budget                  ? r->budget
-                : r->effort == EFFORT_MAX    ? 24576
-                                             : chat_effort_budget(r->effort));
+        jw_ki64(w, "thinkingBudget", r->effort == EFFORT_ADAPTIVE ? -1 : thinking_budget(u));
     jw_object_end(w);
 }
 
@@ -672,7 +680,8 @@ void gemini_write_request(const struct chat_request *r, const struct chat_target
                           jw *w) {
     ptrdiff_t at = str_find(to->model, STR("gemini-"));
     char version = at >= 0 && (size_t)at + 7 < to->model.n ? to->model.p[at + 7] : '0';
-    struct up u = {r, acc, w, version >= '3' && version <= '9'};
+    bool pro = str_find(to->model, STR("gemini-2.5-pro")) >= 0;
+    struct up u = {r, acc, w, version >= '3' && version <= '9', pro};
     jw_object(w);
     write_system(&u);
     jw_karray(w, "contents");

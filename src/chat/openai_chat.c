@@ -469,6 +469,19 @@ static void write_delta(struct chat_writer *c, const struct chat_event *ev) {
     delta_end(c, ev->type == CE_FINISH ? openai_finish_word(ev->finish) : NULL, &w);
 }
 
+static void write_logprobs(struct chat_writer *c, const struct chat_event *ev) {
+    jw w;
+    delta_begin(c, ev->choice, &w);
+    jw_object_end(&w);
+    jw_key(&w, "logprobs");
+    jw_raw(&w, ev->json);
+    jw_knull(&w, "finish_reason");
+    jw_object_end(&w);
+    jw_array_end(&w);
+    jw_object_end(&w);
+    frame_end(c);
+}
+
 static void write_end(struct chat_writer *c) {
     jw w;
     if (c->include_usage && c->has_usage) {
@@ -497,6 +510,7 @@ static void write_event(struct chat_writer *c, const struct chat_event *ev) {
     case CE_CALL:
     case CE_ARGS:
     case CE_FINISH: write_delta(c, ev); break;
+    case CE_LOGPROBS: write_logprobs(c, ev); break;
     case CE_THINKING:
         if (!ev->redacted) write_delta(c, ev);
         break;

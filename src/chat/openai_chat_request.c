@@ -59,8 +59,9 @@ static void read_part(struct chat_request *r, struct chat_message *m, struct cha
     } else if (json_is(type, STR("file"))) {
         p = chat_part_add(r->a, first, last, PART_FILE);
         read_file(p, json_get(v, STR("file")));
-    } else if (m->role != CHAT_ASSISTANT) {
-        chat_lose(&r->lost, true, "messages.content." STR_FMT, STR_ARG(str_take(type.raw, 40)));
+    } else { /* Mistral's thinking is a part of an assistant's content */
+        bool thought = m->role == CHAT_ASSISTANT && json_is(type, STR("thinking"));
+        chat_lose(&r->lost, !thought, "messages.content." STR_FMT, STR_ARG(str_take(type.raw, 40)));
     }
     if (p) p->cache = cache_mark(v);
 }
@@ -187,16 +188,16 @@ static bool read_functions(struct chat_request *r, jval v, err *e) {
 }
 
 static bool read_tool_choice(struct chat_request *r, jval v, err *e) {
-    jval name = json_path(v, "function", "name", NULL);
+    jval name = json_path(v, "function", "name", NULL), word = v.type == J_OBJECT ? json_get(v, STR("type")) : v;
     if (name.type != J_STRING) name = json_get(v, STR("name")); /* function_call */
     if (name.type == J_STRING) {
         r->tool_choice = TOOLS_NAMED;
         r->tool_name = jt(name);
-    } else if (json_is(v, STR("auto"))) {
+    } else if (json_is(word, STR("auto"))) {
         r->tool_choice = TOOLS_AUTO;
-    } else if (json_is(v, STR("none"))) {
+    } else if (json_is(word, STR("none"))) {
         r->tool_choice = TOOLS_NEVER;
-    } else if (json_is(v, STR("required")) || json_is(v, STR("any"))) {
+    } else if (json_is(word, STR("required")) || json_is(word, STR("any"))) {
         r->tool_choice = TOOLS_ANY;
     } else {
         return fail(e, "'tool_choice' must be auto, none, required, or name a function.");
@@ -269,12 +270,12 @@ static bool read_parallel(struct chat_request *r, jval v, err *e) {
 }
 
 static bool read_format(struct chat_request *r, jval v, err *e) {
-    jval type = json_get(v, STR("type")), s = json_get(v, STR("json_schema"));
+    jval type = json_get(v, STR("type")), s = json_get(v, STR("json_schema")), own = json_get(v, STR("schema"));
     (void)e;
-    if (json_is(type, STR("json_object"))) r->format = FORMAT_JSON;
-    if (!json_is(type, STR("json_schema"))) return true;
+    if (!json_is(type, STR("json_object")) && !json_is(type, STR("json_schema"))) return true;
     r->format = FORMAT_SCHEMA;
-    r->schema = json_get(s, STR("schema")).raw;
+    r->schema =
+        own.type == J_OBJECT ? own.raw : json_get(s, STR("schema")).raw; /* Together, Fireworks: beside it */
     r->schema_name = jt(json_get(s, STR("name")));
     if (jv_has(json_get(s, STR("strict")))) r->schema_strict = json_true(json_get(s, STR("strict")));
     if (!r->schema.n) r->format = FORMAT_JSON;
@@ -352,6 +353,7 @@ static const struct chat_member members[] = {
     {STR_INIT("prompt_cache_retention"), NULL},
     {STR_INIT("safety_identifier"), NULL},
     {STR_INIT("prediction"), NULL},
+    {STR_INIT("verbosity"), NULL},
 };
 
 bool openai_chat_request_read(struct chat_request *r, jval root, str *param, err *e) {
@@ -656,6 +658,7 @@ static void write_sampling(struct up *u) {
         for (const struct chat_strings *s = r->stops; s; s = s->next) jw_jt(w, s->text);
         jw_array_end(w);
     }
+    if (r->effort == EFFORT_ADAPTIVE) return; /* the model's own way */
     if (r->effort != EFFORT_UNSAID && !u->q.no_effort)
         jw_kstr(w, "reasoning_effort", str_from(chat_effort_word(r->effort)));
     else if (r->effort != EFFORT_UNSAID)
@@ -684,7 +687,7 @@ void openai_chat_request_write(const struct chat_request *r, const struct chat_t
         jw_kbool(w, "parallel_tool_calls", r->parallel);
     write_format(&u);
     write_sampling(&u);
-    jw_kjt_if(w, "user", r->user);
+    jw_kjt_if(w, "user", chat_user(r->a, r->user));
     if (jt_has(r->service_tier) && u.q.service_tier)
         jw_kjt(w, "service_tier", r->service_tier);
     else if (jt_has(r->service_tier))

@@ -10,6 +10,15 @@ enum { ITEM_NONE = -1, ITEM_TEXT, ITEM_REFUSAL, ITEM_REASONING, ITEM_CALL };
 
 /* ---- reading: whole ---- */
 
+/* A list of tokens in the form that Chat Completions has in `content`. */
+static void put_logprobs(struct chat_reader *r, jval list) {
+    jval first;
+    jiter it = json_iter(list);
+    if (list.type != J_ARRAY || !json_item(&it, &first)) return;
+    str json = arena_printf(r->scratch, "{\"content\":" STR_FMT ",\"refusal\":null}", STR_ARG(list.raw));
+    chat_put(r, (struct chat_event){.type = CE_LOGPROBS, .json = chat_one_line(r->scratch, json)});
+}
+
 static void read_content(struct chat_reader *r, jval content) {
     jval p;
     for (jiter it = json_iter(content); content.type == J_ARRAY && json_item(&it, &p);) {
@@ -18,6 +27,7 @@ static void read_content(struct chat_reader *r, jval content) {
             chat_put_text(r, CE_REFUSAL, 0, jt(refusal));
         else
             chat_put_text(r, CE_TEXT, 0, jt(json_get(p, STR("text"))));
+        put_logprobs(r, json_get(p, STR("logprobs")));
     }
 }
 
@@ -121,9 +131,9 @@ static void read_end(struct chat_reader *r, jval response) {
 }
 
 static bool read_event(struct chat_reader *r, str event, jval root) {
-    enum { TYPE, ITEM, RESPONSE, INDEX, DELTA, COUNT };
-    static const str names[COUNT] = {STR_INIT("type"), STR_INIT("item"), STR_INIT("response"),
-                                     STR_INIT("output_index"), STR_INIT("delta")};
+    enum { TYPE, ITEM, RESPONSE, INDEX, DELTA, LOGPROBS, COUNT };
+    static const str names[COUNT] = {STR_INIT("type"),         STR_INIT("item"),  STR_INIT("response"),
+                                     STR_INIT("output_index"), STR_INIT("delta"), STR_INIT("logprobs")};
     jval f[COUNT];
     chat_pick(root, names, f, COUNT);
     jval type = f[TYPE], item = f[ITEM], response = f[RESPONSE];
@@ -132,6 +142,7 @@ static bool read_event(struct chat_reader *r, str event, jval root) {
     json_i64(f[INDEX], &index);
     if (json_is(type, STR("response.output_text.delta"))) {
         chat_put_text(r, CE_TEXT, 0, jt(f[DELTA]));
+        put_logprobs(r, f[LOGPROBS]);
     } else if (json_is(type, STR("response.function_call_arguments.delta"))) {
         int call = chat_call_at(r, (uint32_t)index);
         if (call >= 0) chat_put_args(r, 0, (unsigned)call, jt(f[DELTA]));

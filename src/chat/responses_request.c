@@ -525,8 +525,12 @@ static void write_reasoning_wish(const struct chat_request *r, jw *w) {
         if (r->show_thinking) jw_kstr(w, "summary", STR("auto"));
         jw_object_end(w);
     }
-    if (r->effort != EFFORT_UNSAID && r->effort != EFFORT_OFF)
-        jw_raw(w, STR("\"include\":[\"reasoning.encrypted_content\"]"));
+    bool sealed = r->effort != EFFORT_UNSAID && r->effort != EFFORT_OFF;
+    if (!sealed && !r->logprobs) return;
+    jw_karray(w, "include");
+    if (sealed) jw_string(w, STR("reasoning.encrypted_content"));
+    if (r->logprobs) jw_string(w, STR("message.output_text.logprobs"));
+    jw_array_end(w);
 }
 
 static void lose_foreign(struct up *u) {
@@ -555,7 +559,7 @@ void responses_write_request(const struct chat_request *r, const struct chat_tar
     if (r->max_tokens) jw_ki64(w, "max_output_tokens", r->max_tokens < LIMIT_MIN ? LIMIT_MIN : r->max_tokens);
     write_reasoning_wish(r, w);
     jw_kbool(w, "store", false);
-    jw_kjt_if(w, "user", r->user);
+    jw_kjt_if(w, "user", chat_user(r->a, r->user));
     jw_kjt_if(w, "service_tier", r->service_tier);
     if (r->stream) jw_kbool(w, "stream", true);
     lose_foreign(&u);

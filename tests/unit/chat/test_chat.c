@@ -1,65 +1,10 @@
 /* chat: what translation keeps, refuses and tells; streams that break; frames. */
-#include "chat/chat_int.h"
 #include "chat/eventstream.h"
+#include "chat/trial.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 #include <zlib.h>
 
-struct trial {
-    arena a;
-    struct chat_request r;
-    struct chat_account acc;
-    buf out;
-    str param;
-    err e;
-};
-
-static void begin(struct trial *t) {
-    *t = (struct trial){0};
-    arena_init(&t->a, 4096, 1 << 24);
-    buf_init(&t->out, 1 << 20);
-}
-
-static void end(struct trial *t) {
-    buf_free(&t->out);
-    arena_free(&t->a);
-}
-
-/* Reads and writes strictly; the result is a string in `out`. */
-static bool carry_to(struct trial *t, enum chat_dialect from, enum chat_dialect to, const char *kind,
-                     const char *model, const char *body) {
-    begin(t);
-    if (!chat_request_read(from, str_from(body), STR_NONE, false, &t->r, &t->a, &t->param, &t->e)) return false;
-    struct chat_target target = {to, str_from(kind), str_from(model)};
-    bool good = chat_request_write(&t->r, &target, TRANSLATION_STRICT, &t->acc, &t->out, &t->param, &t->e);
-    buf_char(&t->out, 0);
-    return good;
-}
-
-static bool carry(struct trial *t, enum chat_dialect from, enum chat_dialect to, const char *model,
-                  const char *body) {
-    return carry_to(t, from, to, "openai", model, body);
-}
-
-static void must_have(const struct trial *t, const char *part) {
-    if (!strstr(t->out.p, part)) print_message("missing %s in %s\n", part, t->out.p);
-    assert_non_null(strstr(t->out.p, part));
-}
-
-static bool lost(const struct trial *t, const char *field) {
-    for (const struct chat_lost *l = t->acc.first; l; l = l->next)
-        if (str_eqz(l->field, field)) return true;
-    return false;
-}
-
 /* ---- requests ---- */
-
-#define USER "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
 
 static void test_strict(void **state) {
     (void)state;
@@ -382,41 +327,6 @@ static void test_clean(void **state) {
     }
 }
 
-/* What a kind of provider calls otherwise, or lacks: the row of kinds.c says. */
-static void test_quirks(void **state) {
-    (void)state;
-#define TOOLS "\"max_tokens\":9,\"tools\":[{\"name\":\"f\",\"input_schema\":{}}],"
-    static const struct {
-        const char *kind, *body, *want; /* what is written, or the parameter that can't be */
-        bool good;
-    } cases[] = {
-        {"openai", "{" TOOLS USER "}", "\"max_completion_tokens\":9", true},
-        {"ollama", "{" TOOLS USER "}", "\"max_tokens\":9", true},
-        {"nobody", "{" TOOLS USER "}", "\"max_tokens\":9", true},
-        {"mistral", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"any\"}}", "\"tool_choice\":\"any\"", true},
-        {"groq", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"any\"}}", "\"tool_choice\":\"required\"", true},
-        {"groq", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true}}",
-         "\"parallel_tool_calls\":false", true},
-        {"together", "{" TOOLS USER ",\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true}}",
-         "parallel_tool_calls", false},
-        {"deepseek",
-         "{" TOOLS USER
-         ",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}}}",
-         "response_format.json_schema", false},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct trial t;
-        bool good = carry_to(&t, CHAT_ANTHROPIC, CHAT_OPENAI, cases[i].kind, "m", cases[i].body);
-        if (good != cases[i].good) print_message("%s %s: %s\n", cases[i].kind, cases[i].body, t.e.msg);
-        assert_int_equal(good, cases[i].good);
-        if (good)
-            must_have(&t, cases[i].want);
-        else
-            assert_true(str_eqz(t.param, cases[i].want));
-        end(&t);
-    }
-}
-
 /* ---- streams ---- */
 
 static const struct chat_answer *play(struct chat_stream **s, enum chat_dialect from, enum chat_dialect to,
@@ -548,6 +458,47 @@ static void test_second_call_flows(void **state) {
         chat_stream_free(s);
         end(&t);
     }
+}
+
+/* Told to OpenAI's clients in OpenAI's form, whole and streamed. */
+static void test_logprobs(void **state) {
+    (void)state;
+    static const char gemini[] = "{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"Hi\"}]}"
+                                 ",\"index\":0,\"logprobsResult\":{"
+                                 "\"topCandidates\":[{\"candidates\":[{\"token\":\"Hi\",\"tokenId\":1,"
+                                 "\"logProbability\":-0.25},{\"token\":\"Yo\","
+                                 "\"logProbability\":-2}]}],\"chosenCandidates\":[{\"token\":\"Hi\","
+                                 "\"logProbability\":-0.25}]},\"finishReason\":"
+                                 "\"STOP\"}]}";
+    static const char want[] =
+        "\"logprobs\":{\"content\":[{\"token\":\"Hi\",\"logprob\":-0.25,\"bytes\":null,\"top_logprobs\":[{"
+        "\"token\":\"Hi\","
+        "\"logprob\":-0.25,\"bytes\":null},{\"token\":\"Yo\",\"logprob\":-2,\"bytes\":null}]}],\"refusal\":null}";
+    static const char *const streams[2][3] = {
+        {gemini},
+        {"{\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"Hi\",\"logprobs\":[{\"token\":"
+         "\"Hi\","
+         "\"logprob\":-0.25,\"bytes\":null,\"top_logprobs\":[{\"token\":\"Hi\",\"logprob\":-0.25,\"bytes\":null},{"
+         "\"token\":\"Yo\",\"logprob\":-2,\"bytes\":null}]}]}",
+         "{\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"output\":[]}}"}};
+    static const enum chat_dialect from[2] = {CHAT_GEMINI, CHAT_RESPONSES};
+    for (int i = 0; i < 2; i++) {
+        struct trial t;
+        struct chat_stream *s;
+        begin(&t);
+        assert_true(play(&s, from[i], CHAT_OPENAI, streams[i], &t.a, &t.out)->done);
+        must_have(&t, want);
+        chat_stream_free(s);
+        end(&t);
+    }
+    struct trial t;
+    struct chat_answer ans;
+    begin(&t);
+    assert_true(chat_answer_read(CHAT_GEMINI, str_from(gemini), &ans, &t.a));
+    chat_answer_write(CHAT_OPENAI, &ans, STR("m"), 1, 1, &t.out);
+    buf_char(&t.out, 0);
+    must_have(&t, want);
+    end(&t);
 }
 
 static void test_tap(void **state) {
@@ -722,7 +673,6 @@ static void test_frames(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_quirks),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_tools_across),
         cmocka_unit_test(test_mistral_ids),
@@ -735,6 +685,7 @@ int main(void) {
         cmocka_unit_test(test_stream_grammar),
         cmocka_unit_test(test_mixed_calls),
         cmocka_unit_test(test_second_call_flows),
+        cmocka_unit_test(test_logprobs),
         cmocka_unit_test(test_tap),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_usages),
