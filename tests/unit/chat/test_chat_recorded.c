@@ -276,6 +276,9 @@ static str said(const struct chat_request *r, uint8_t role, arena *a) {
 
 static const char *request_differs(const struct chat_request *x, const struct chat_request *y, arena *a) {
     bool order = x->format == FORMAT_JSON; /* asked for in words of the system prompt */
+    bool alone = x->messages && !x->messages->next && x->messages->role == CHAT_SYSTEM;
+    if (alone && !str_eq(said(y, CHAT_SYSTEM, a), said(x, CHAT_SYSTEM, a))) /* it became the question */
+        return str_eq(said(y, CHAT_USER, a), said(x, CHAT_SYSTEM, a)) ? NULL : "what is asked";
     if (!order && !str_eq(said(x, CHAT_SYSTEM, a), said(y, CHAT_SYSTEM, a))) return "system";
     if (x->messages && x->messages->role != CHAT_ASSISTANT &&
         !str_eq(said(x, CHAT_USER, a), said(y, CHAT_USER, a)))
