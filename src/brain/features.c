@@ -70,10 +70,7 @@ static float share(unsigned n, float per) { return (float)n * per; }
 static float root(unsigned n, float per) { return sqrtf((float)n * per); }
 
 static float ends_with(const struct text *t, unsigned mark) {
-    struct token m[1];
-    char z[2] = {(char)mark, 0};
-    if (!t->n || text_tokens(str_make(z, 1), m, 1, NULL) != 1) return 0;
-    return t->tok[t->n - 1].hash == m[0].hash ? 1.0f : 0.0f;
+    return t->n && t->tok[t->n - 1].hash == text_mark(mark) ? 1.0f : 0.0f;
 }
 
 static const char *const names[] = {

@@ -458,6 +458,8 @@ static unsigned tokenize(const char *p, size_t n, struct token *out, unsigned ma
     return t.count;
 }
 
+uint32_t text_mark(unsigned mark) { return hash_mark(0x50, mark | 1u << 8); }
+
 unsigned text_tokens(str plain, struct token *out, unsigned max, union counts *c) {
     char buffer[TEXT_SYSTEM_READ + SLACK];
     union counts none = {{0}};

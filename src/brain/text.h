@@ -76,6 +76,9 @@ void text_read(const struct prompt *p, unsigned head, unsigned tail, bool finger
 /* Tokens of a plain text (the lexicon's phrases). Returns their number; `c` may be NULL. */
 unsigned text_tokens(str plain, struct token *out, unsigned max, union counts *c);
 
+/* Hash of the token that a single ASCII mark makes. */
+uint32_t text_mark(unsigned mark);
+
 enum { TEXT_PLAIN_SLACK = 32 };
 /* The bytes that text_read() would read of the user turn, unescaped, into out[head + tail + TEXT_PLAIN_SLACK].
  * Returns their number. */
