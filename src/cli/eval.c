@@ -5,6 +5,7 @@
 #include "insight/dataset.h"
 #include "insight/metrics.h"
 #include "insight/model_file.h"
+#include "insight/plot.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ enum { ROUNDS = 400 };
 
 struct options {
     struct opt_list data;
-    const char *model, *pair, *rows;
+    const char *model, *pair, *rows, *plot;
     double ratio;
     bool json;
 };
@@ -30,6 +31,8 @@ static const struct opt opts[] = {
      "Price of the frontier over the light model, where rows say no cost."},
     {"rows", 0, OPT_STR, OPT(struct options, rows), "FILE",
      "Also writes what the model says of each row, JSON Lines: gain, difficulty, task, quality by model."},
+    {"plot", 0, OPT_STR, OPT(struct options, plot), "FILE",
+     "Also writes the curves of quality over cost, an SVG file with a panel for each set."},
     {"json", 0, OPT_FLAG, OPT(struct options, json), NULL, "Prints JSON."},
     {NULL, 0, OPT_FLAG, 0, NULL, NULL},
 };
@@ -66,6 +69,7 @@ struct result {
     double lo, hi, random, length, oracle, calibration, accuracy, macro_f1;
     double delivered[MODEL_CUTS],
         fixed_saved[MODEL_CUTS]; /* with the thresholds fixed when the model was learnt */
+    struct plot_curve model_curve, random_curve, length_curve, oracle_curve;
 };
 
 static void score_row(const struct routing_model *m, const struct example *x, int light, int frontier,
@@ -147,8 +151,12 @@ static void measure_cuts(const struct sample *s, const struct routing_model *m, 
     }
 }
 
+static void curve(const struct routed *q, struct plot_curve *c) {
+    metrics_curve(q, PLOT_POINTS, c->cost, c->quality);
+}
+
 static struct result measure(const struct sample *s, const struct routing_model *m, double ratio) {
-    struct result r;
+    struct result r = {0};
     measure_cuts(s, m, ratio, &r);
     struct routed q = {.n = s->n,
                        .score = s->score,
@@ -159,14 +167,18 @@ static struct result measure(const struct sample *s, const struct routing_model 
                        .strong_cost = s->costs ? s->strong_cost : NULL};
     metrics_routed(&q, &r.m);
     metrics_apgr_interval(&q, s->cluster, ROUNDS, &r.lo, &r.hi);
+    curve(&q, &r.model_curve);
     q.score = s->random;
     r.random = metrics_apgr(&q, NULL);
+    curve(&q, &r.random_curve);
     q.score = s->length;
     r.length = metrics_apgr(&q, NULL);
+    curve(&q, &r.length_curve);
     float *best = xmalloc((s->n + 1) * sizeof *best);
     for (uint32_t i = 0; i < s->n; i++) best[i] = s->strong[i] - s->weak[i];
     q.score = best;
     r.oracle = metrics_apgr(&q, NULL);
+    curve(&q, &r.oracle_curve);
     free(best);
     r.calibration = calibration_error(s);
     metrics_tasks(s->truth, s->said, s->tasks, &r.accuracy, &r.macro_f1);
@@ -279,11 +291,44 @@ static bool write_rows(const char *path, const struct dataset *d, const struct r
     return good || (cli_fail(&command_eval, "%s cannot be written", path), false);
 }
 
-static void evaluate(const struct options *o, const struct dataset *d, const struct routing_model *m,
+/* The panel of a set with both models' scores in it. */
+static void draw(str set, const struct result *r, unsigned at, buf *out) {
+    double cost[MODEL_CUTS];
+    for (unsigned k = 0; k < MODEL_CUTS; k++) cost[k] = 1 - r->fixed_saved[k];
+    plot_panel(out, at,
+               &(struct plot_panel){.title = set,
+                                    .model = r->model_curve,
+                                    .random = r->random_curve,
+                                    .length = r->length_curve,
+                                    .oracle = r->oracle_curve,
+                                    .cut_cost = cost,
+                                    .cut_quality = r->delivered,
+                                    .cuts = MODEL_CUTS});
+}
+
+static bool write_plot(const char *path, unsigned panels, const buf *drawn) {
+    buf head, end;
+    buf_init(&head, 1 << 16);
+    buf_init(&end, 64);
+    plot_begin(&head, panels);
+    plot_end(&end);
+    FILE *f = fopen(path, "wb");
+    const buf *const parts[] = {&head, drawn, &end};
+    for (unsigned i = 0; f && i < 3; i++) fwrite(parts[i]->p, 1, parts[i]->n, f);
+    bool good = f && !ferror(f) && !drawn->failed;
+    if (f && fclose(f) != 0) good = false;
+    buf_free(&head);
+    buf_free(&end);
+    return good || (cli_fail(&command_eval, "%s cannot be written", path), false);
+}
+
+static bool evaluate(const struct options *o, const struct dataset *d, const struct routing_model *m,
                      str pair[2]) {
     struct sample s;
-    buf b;
+    buf b, drawn;
     jw w;
+    unsigned panels = 0;
+    buf_init(&drawn, 64 << 20);
     buf_init(&b, 16 << 20);
     jw_init(&w, &b);
     jw_object(&w);
@@ -298,12 +343,16 @@ static void evaluate(const struct options *o, const struct dataset *d, const str
             print_json(&w, d->set[set], &s, &r);
         else
             print_plain(d->set[set], &s, &r);
+        if (o->plot && s.n) draw(d->set[set], &r, panels++, &drawn);
     }
     sample_free(&s);
     jw_object_end(&w);
     jw_object_end(&w);
     if (o->json) printf("%.*s\n", (int)b.n, b.p);
+    bool good = !o->plot || write_plot(o->plot, panels, &drawn);
+    buf_free(&drawn);
     buf_free(&b);
+    return good;
 }
 
 static int run(int argc, char **argv) {
@@ -325,7 +374,7 @@ static int run(int argc, char **argv) {
     for (unsigned i = 0; i < o.data.count && code == EXIT_GOOD; i++)
         if (!dataset_read(&d, o.data.item[i], &e)) code = cli_fail(&command_eval, "%s", e.msg);
     if (code == EXIT_GOOD && o.rows && !write_rows(o.rows, &d, &m)) code = EXIT_BAD_INPUT;
-    if (code == EXIT_GOOD) evaluate(&o, &d, &m, pair);
+    if (code == EXIT_GOOD && !evaluate(&o, &d, &m, pair)) code = EXIT_BAD_INPUT;
     dataset_free(&d);
     arena_free(&a);
     return code;

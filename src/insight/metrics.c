@@ -131,6 +131,28 @@ static void sweep(const struct routed *r, const struct item *s, struct routed_me
     }
 }
 
+void metrics_curve(const struct routed *r, unsigned n, double *cost, double *quality) {
+    double all_cost = 0, all_quality = 0, now_cost = 0, now_quality = 0;
+    struct item *s = sorted(r);
+    for (uint32_t i = 0; i < r->n; i++) {
+        all_cost += cost_of(r, i, true);
+        all_quality += (double)r->strong[i];
+        now_cost += cost_of(r, i, false);
+        now_quality += (double)r->weak[i];
+    }
+    uint32_t at = 0;
+    for (unsigned k = 0; k < n && r->n && all_cost > 0 && all_quality > 0; k++) {
+        for (; at < (uint64_t)r->n * k / (n - 1); at++) {
+            uint32_t row = s[at].row;
+            now_cost += cost_of(r, row, true) - cost_of(r, row, false);
+            now_quality += (double)r->strong[row] - (double)r->weak[row];
+        }
+        cost[k] = now_cost / all_cost;
+        quality[k] = now_quality / all_quality;
+    }
+    free(s);
+}
+
 void metrics_routed(const struct routed *r, struct routed_metrics *out) {
     memset(out, 0, sizeof *out);
     out->apgr = out->cpt50 = out->cpt80 = NAN;

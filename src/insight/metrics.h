@@ -26,6 +26,10 @@ struct routed_metrics {
 };
 
 void metrics_routed(const struct routed *r, struct routed_metrics *out);
+/* The curve as `n` points from all weak to all strong: of the rows in the score's order the first 0/(n-1),
+ * 1/(n-1),
+ * ... are sent to the strong model. Cost and quality as shares of sending all. Nothing without rows. */
+void metrics_curve(const struct routed *r, unsigned n, double *cost, double *quality);
 /* APGR alone; `weight` counts rows more than once (bootstrap), NULL: each once. Not a number when the models
  * are equally good. */
 double metrics_apgr(const struct routed *r, const uint32_t *weight);

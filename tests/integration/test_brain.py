@@ -4,6 +4,7 @@ import os
 import random
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 from lib import Dray, Upstream, chat, provider, run_dray
 
@@ -80,6 +81,22 @@ class File(unittest.TestCase):
                 f.write(json.dumps({"id": f"r{i}", "set": "s", "cluster": i, "prompt": prompt, "cost": {"a": 1, "b": 10},
                                     "scores": {"a": int(not hard or rng.random() < 0.3), "b": 1}}) + "\n")
 
+    def check_plot(self, path):
+        """One panel of four curves that end where all goes to the frontier; nobody is above the oracle."""
+        svg = "{http://www.w3.org/2000/svg}"
+        lines = {}
+        for e in ElementTree.parse(path).getroot().iter(svg + "polyline"):
+            at = [tuple(map(float, xy.split(","))) for xy in e.get("points").split()]
+            if len(at) > 2:
+                lines[e.get("class")] = at
+        self.assertEqual(set(lines), {"model", "random", "length", "oracle"})
+        self.assertEqual(len({x[-1] for x in lines.values()}), 1)
+        self.assertEqual(len({x[0] for x in lines.values()}), 1)
+        for name in ("model", "random", "length"):
+            for (x, y), (ox, oy) in zip(lines[name], lines["oracle"]):
+                self.assertLessEqual(oy, y + 0.11)  # y grows downwards
+        self.assertLess(sum(y for _, y in lines["model"]), sum(y for _, y in lines["random"]))
+
     def test_learn_use_and_calibrate(self):
         with tempfile.TemporaryDirectory() as d:
             rows, few, model = (os.path.join(d, name) for name in ("rows.jsonl", "few.jsonl", "my.model"))
@@ -92,8 +109,10 @@ class File(unittest.TestCase):
             self.assertGreater(said["difficulty"], 0.45, err)
             self.assertEqual(said["task"], "reason")  # the shipped model's task heads came along
             self.assertLess(self.route(d, "routing_model: my.model\n", EASY)[1]["difficulty"], 0.3)
-            code, said, err = run_dray("eval", "--model", model, "--data", rows, "--json", "--pair", "a:b")
+            plot = os.path.join(d, "plot.svg")
+            code, said, err = run_dray("eval", "--model", model, "--data", rows, "--json", "--pair", "a:b", "--plot", plot)
             self.assertEqual(code, 0, err)
+            self.check_plot(plot)
             s = json.loads(said)["sets"]["s"]
             self.assertGreater(s["apgr"], 0.7)
             self.assertGreater(s["promised95_delivered"], 0.9)
