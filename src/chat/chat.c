@@ -301,7 +301,8 @@ static void stream_put(void *ctx, const struct chat_event *ev) {
     struct chat_answer *told = &s->told;
     struct chat_choice *first = &told->choice[0];
     if (told->done || told->failed) return; /* nothing comes behind the end */
-    if (ev->type == CE_END && first->finish == FINISH_NONE) chat_put_finish(&s->reader, 0, FINISH_STOP, JT_NONE);
+    if (ev->type == CE_END && first->finish == FINISH_NONE)
+        chat_put_finish(&s->reader, 0, s->reader.finish == FINISH_NONE ? FINISH_STOP : s->reader.finish, JT_NONE);
     /* A call without arguments: clients parse them all the same. Dialects with one block at a time see to it. */
     if (ev->type == CE_CALL_END && ev->choice == 0 && s->to && !s->to->sequential && !s->reader.has_args[ev->call])
         chat_put_args(&s->reader, 0, ev->call, JT("{}"));
@@ -372,7 +373,7 @@ void chat_stream_end(struct chat_stream *s, const struct chat_error *e, arena *s
     s->reader.scratch = scratch;
     if (s->told.done || s->told.failed) return;
     if (s->reader.usage.source != TOKENS_NONE) s->told.usage = s->reader.usage; /* also of a stream that broke */
-    if (!e && s->reader.ended) {
+    if (!e && s->reader.ended && s->reader.started) {
         if (s->reader.usage.source != TOKENS_NONE) chat_put_usage(&s->reader);
         chat_put(&s->reader, (struct chat_event){.type = CE_END});
         return;

@@ -117,9 +117,10 @@ struct chat_reader {
     uint32_t open[CHAT_CALLS_MAX];    /* provider's index of each call of choice 0, and a hash of its id */
     uint32_t open_id[CHAT_CALLS_MAX];
     bool has_args[CHAT_CALLS_MAX]; /* of choice 0 */
-    uint8_t finish;                /* held back until usage came */
+    uint8_t finish;                /* of choice 0, where it may come before the last of it */
     bool thinking[2];              /* anthropic, bedrock: kind of the open block */
     int32_t block;                 /* the open block */
+    uint64_t told;                 /* responses: items that came in deltas, by index */
     struct usage usage;
 };
 void chat_put(struct chat_reader *r, struct chat_event ev);

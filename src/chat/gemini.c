@@ -261,8 +261,12 @@ static void read_candidate(struct chat_reader *r, jval c) {
     count_searches(r, f[GROUNDING]);
     enum finish finish = finish_of(f[FINISH]);
     if (finish == FINISH_NONE) return;
-    chat_put_finish(r, (unsigned)index, finish, JT_NONE);
-    if (index == 0) r->ended = true;
+    if (index > 0) {
+        chat_put_finish(r, (unsigned)index, finish, JT_NONE);
+        return;
+    }
+    r->ended = true; /* more may follow: the reason is told at the end */
+    r->finish = (uint8_t)finish;
 }
 
 enum { R_CANDIDATES, R_FEEDBACK, R_USAGE, R_ID, R_MODEL, R_ERROR, R_MEMBERS };
@@ -277,7 +281,7 @@ static bool read_chunk(struct chat_reader *r, const jval root[R_MEMBERS]) {
     chat_put_start(r, jt(root[R_ID]), jt(root[R_MODEL]));
     for (jiter it = json_iter(candidates); candidates.type == J_ARRAY && json_item(&it, &c);) read_candidate(r, c);
     if (jv_has(blocked) && !r->ended) {
-        chat_put_finish(r, 0, FINISH_FILTER, JT_NONE);
+        r->finish = FINISH_FILTER;
         r->ended = true;
     }
     return true;
@@ -287,7 +291,7 @@ static bool read_answer(struct chat_reader *r, jval object) {
     jval root[R_MEMBERS];
     chat_pick(object, root_names, root, R_MEMBERS);
     if (!read_chunk(r, root)) return false;
-    if (!r->ended) chat_put_finish(r, 0, FINISH_OTHER, JT_NONE);
+    chat_put_finish(r, 0, r->ended ? r->finish : FINISH_OTHER, JT_NONE);
     chat_put_usage(r);
     chat_put(r, (struct chat_event){.type = CE_END});
     return true;

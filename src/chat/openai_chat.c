@@ -118,9 +118,19 @@ static void read_message_text(struct chat_reader *r, unsigned choice, const jval
     read_images(r, choice, m[M_IMAGES]);
 }
 
-enum { C_INDEX, C_MESSAGE, C_DELTA, C_FINISH, C_TEXT, C_LOGPROBS, C_MEMBERS };
+enum { C_INDEX, C_MESSAGE, C_DELTA, C_FINISH, C_TEXT, C_LOGPROBS, C_ERROR, C_MEMBERS };
 static const str choice_names[C_MEMBERS] = {STR_INIT("index"),         STR_INIT("message"), STR_INIT("delta"),
-                                            STR_INIT("finish_reason"), STR_INIT("text"),    STR_INIT("logprobs")};
+                                            STR_INIT("finish_reason"), STR_INIT("text"),    STR_INIT("logprobs"),
+                                            STR_INIT("error")};
+
+/* OpenRouter tells in the choice that its provider failed. */
+static bool choice_failed(struct chat_reader *r, jval choice, const jval c[C_MEMBERS]) {
+    if (c[C_ERROR].type != J_OBJECT) return false;
+    struct chat_error e = {.retry_ms = -1};
+    openai_read_error(&e, choice, r->scratch);
+    chat_put_error(r, &e);
+    return true;
+}
 
 static unsigned choice_index(jval index) {
     int64_t i = 0;
@@ -153,7 +163,7 @@ static void read_whole_choice(struct chat_reader *r, jval choice) {
     chat_pick(choice, choice_names, c, C_MEMBERS);
     chat_pick(c[C_MESSAGE], message_names, m, M_COUNT);
     unsigned i = choice_index(c[C_INDEX]);
-    if (i >= CHAT_CHOICES_MAX) return;
+    if (i >= CHAT_CHOICES_MAX || choice_failed(r, choice, c)) return;
     read_text(r, CE_TEXT, i, c[C_TEXT]); /* legacy completions */
     read_message_text(r, i, m);
     for (jiter it = json_iter(m[M_CALLS]); m[M_CALLS].type == J_ARRAY && json_item(&it, &call);)
@@ -213,7 +223,7 @@ static void read_choice(struct chat_reader *r, jval choice) {
         read_call_delta(r, i, call);
     if (d[M_FUNCTION].type == J_OBJECT) read_legacy_delta(r, i, d[M_FUNCTION]);
     read_logprobs(r, i, c[C_LOGPROBS]);
-    if (c[C_FINISH].type != J_STRING) return;
+    if (choice_failed(r, choice, c) || c[C_FINISH].type != J_STRING) return;
     for (int k = 0; k < r->calls[i]; k++) end_call(r, i, k);
     chat_put_finish(r, i, openai_finish(c[C_FINISH]), JT_NONE);
 }

@@ -113,7 +113,10 @@ static bool read_answer(struct chat_reader *r, jval root) {
 
 static void read_item_done(struct chat_reader *r, uint32_t index, jval item) {
     jval type = json_get(item, STR("type"));
-    if (json_is(type, STR("reasoning"))) put_reasoning_signature(r, item);
+    bool told = index >= 64 || (r->told >> index & 1); /* in deltas; some servers tell items whole only */
+    if (json_is(type, STR("reasoning")) && told) put_reasoning_signature(r, item);
+    if (json_is(type, STR("reasoning")) && !told) read_reasoning(r, item);
+    if (json_is(type, STR("message")) && !told) read_content(r, json_get(item, STR("content")));
     if (!json_is(type, STR("function_call"))) return;
     int call = chat_call_at(r, index);
     if (call < 0) call = begin_call(r, index, item);
@@ -140,6 +143,7 @@ static bool read_event(struct chat_reader *r, str event, jval root) {
     int64_t index = 0;
     (void)event;
     json_i64(f[INDEX], &index);
+    if (f[DELTA].type == J_STRING && index >= 0 && index < 64) r->told |= (uint64_t)1 << index;
     if (json_is(type, STR("response.output_text.delta"))) {
         chat_put_text(r, CE_TEXT, 0, jt(f[DELTA]));
         put_logprobs(r, f[LOGPROBS]);

@@ -460,6 +460,62 @@ static void test_second_call_flows(void **state) {
     }
 }
 
+/* Streams that no manual's example has: what is told, or the error. */
+static void test_odd_streams(void **state) {
+    (void)state;
+#define GEMINI(text, more)                                                                                        \
+    "{\"candidates\":[{\"index\":0,\"content\":{\"parts\":[{\"text\":\"" text "\"}]}" more "}]}"
+#define ITEM "{\"type\":\"message\",\"id\":\"m1\",\"content\":[{\"type\":\"output_text\",\"text\":\"whole\"}]}"
+    static const struct {
+        enum chat_dialect from;
+        const char *events[5];
+        const char *has, *behind; /* in this order */
+        bool failed;
+    } cases[] = {
+        {CHAT_OPENAI, {"[DONE]"}, "ended before the answer was complete", NULL, true},
+        {CHAT_OPENAI,
+         {SAY("half"),
+          "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\",\"error\":{"
+          "\"code\":502,\"message\":\"Provider died\"}}]}"},
+         "half",
+         "Provider died",
+         true},
+        /* a reason in the middle is told at the end */
+        {CHAT_GEMINI,
+         {GEMINI("one", ",\"finishReason\":\"MAX_TOKENS\""), GEMINI("two", ",\"finishReason\":\"MAX_TOKENS\"")},
+         "two",
+         "\"finish_reason\":\"length\"",
+         false},
+        {CHAT_RESPONSES,
+         {"{\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":" ITEM "}",
+          "{\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"output\":[" ITEM "]}}"},
+         "whole",
+         "[DONE]",
+         false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct trial t;
+        struct chat_stream *s;
+        begin(&t);
+        assert_int_equal(play(&s, cases[i].from, CHAT_OPENAI, cases[i].events, &t.a, &t.out)->failed,
+                         cases[i].failed);
+        must_have(&t, cases[i].has);
+        if (cases[i].behind && !strstr(strstr(t.out.p, cases[i].has), cases[i].behind)) fail_msg("%s", t.out.p);
+        chat_stream_free(s);
+        end(&t);
+    }
+    struct trial t; /* what came in deltas is not told again */
+    struct chat_stream *s;
+    static const char *const both[] = {
+        "{\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"whole\"}",
+        "{\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":" ITEM "}", NULL};
+    begin(&t);
+    play(&s, CHAT_RESPONSES, CHAT_OPENAI, both, &t.a, &t.out);
+    assert_null(strstr(strstr(t.out.p, "whole") + 1, "whole"));
+    chat_stream_free(s);
+    end(&t);
+}
+
 /* Told to OpenAI's clients in OpenAI's form, whole and streamed. */
 static void test_logprobs(void **state) {
     (void)state;
@@ -685,6 +741,7 @@ int main(void) {
         cmocka_unit_test(test_stream_grammar),
         cmocka_unit_test(test_mixed_calls),
         cmocka_unit_test(test_second_call_flows),
+        cmocka_unit_test(test_odd_streams),
         cmocka_unit_test(test_logprobs),
         cmocka_unit_test(test_tap),
         cmocka_unit_test(test_errors),

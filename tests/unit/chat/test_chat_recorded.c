@@ -193,6 +193,7 @@ static bool read_stream(enum chat_dialect d, struct source from, struct chat_ans
         }
         if (!json_check(data, &root, NULL, NULL) || !ops->read_event(&rd, event, root)) return false;
     }
+    if (rd.finish != FINISH_NONE) chat_put_finish(&rd, 0, rd.finish, JT_NONE);
     if (d == CHAT_OPENAI || d == CHAT_GEMINI || d == CHAT_BEDROCK) {
         chat_put_usage(&rd);
         ans->done = rd.ended;
