@@ -14,11 +14,15 @@ enum { BLOCK = 256, AHEAD = 12, CRC_FROM = 16, LANES = 16 }; /* 256 * 127 fits i
 /* Shares of known words at which a text is taken to be none, or all, of the model's kind. */
 static const double KNOWN_NONE = 0.3, KNOWN_ALL = 0.7;
 
+/* What the kinds' means count beside the heads, and how sharply kinds are told apart. */
+static const double KIND_PART = 0.4, KIND_TEMPERATURE = 2;
+
 static bool shape_good(const struct model_head *h) {
     return h->bits >= 4 && h->bits <= MODEL_BITS_MAX && h->columns >= 1 && h->columns <= MODEL_COLUMNS_MAX &&
            h->stride > h->columns && h->stride <= MODEL_STRIDE_MAX && h->stride % LANES == 0 &&
-           h->dense == FEATURES_DENSE && (h->tasks == 0 || h->tasks == CLASSIFY_TASKS) && h->tasks <= h->columns &&
-           h->light < h->columns && h->frontier < h->columns;
+           h->dense == FEATURES_DENSE && (h->tasks == 0 || h->tasks == CLASSIFY_TASKS) &&
+           h->kinds <= MODEL_KINDS_MAX && h->tasks + h->kinds <= h->columns && h->light < h->columns &&
+           h->frontier < h->columns;
 }
 
 static bool all_finite(const float *v, size_t n) {
@@ -39,6 +43,7 @@ static bool numbers_good(const struct routing_model *m) {
            all_finite(h->knot_loss, MODEL_KNOTS) && all_finite(h->cut, MODEL_CUTS) &&
            all_finite(h->task_trust, CLASSIFY_TASKS + 1) && all_finite(h->task_difficulty, CLASSIFY_TASKS + 1) &&
            all_finite(m->mean, FEATURES_DENSE) && all_finite(m->inv, FEATURES_DENSE) &&
+           all_finite(m->kind_quality, (size_t)h->columns * h->kinds) &&
            all_finite(m->dense, (size_t)FEATURES_DENSE * h->stride) && isfinite(h->task_temperature) &&
            isfinite(h->dense_scale);
 }
@@ -59,14 +64,16 @@ bool model_open(str block, struct routing_model *out, err *e) {
     if (!shape_good(h)) return fail(e, "malformed head");
     size_t at = sizeof *h, scale = FEATURES_DENSE * sizeof(float),
            columns = h->columns * sizeof(struct model_column),
+           kinds = (size_t)h->columns * h->kinds * sizeof(float),
            dense = (size_t)FEATURES_DENSE * h->stride * sizeof(float), table = (size_t)h->stride << h->bits;
-    if (block.n != at + 2 * scale + columns + dense + table + h->card_size)
+    if (block.n != at + 2 * scale + columns + kinds + dense + table + h->card_size)
         return fail(e, "malformed: parts don't fit");
     out->head = h;
     out->mean = (const void *)(block.p + at);
     out->inv = (const void *)(block.p + (at += scale));
     out->column = (const void *)(block.p + (at += scale));
-    out->dense = (const void *)(block.p + (at += columns));
+    out->kind_quality = (const void *)(block.p + (at += columns));
+    out->dense = (const void *)(block.p + (at += kinds));
     out->table = (const void *)(block.p + (at += dense));
     out->card = str_make(block.p + at + table, h->card_size);
     return numbers_good(out) || fail(e, "malformed: a weight is not a number");
@@ -199,16 +206,36 @@ void model_logits(const struct routing_model *m, const struct features *f, struc
     out->known = known_share(m, f);
 }
 
+static void shares(const float *logit, unsigned n, double temperature, float *out) {
+    double sum = 0, p[MODEL_COLUMNS_MAX], top = (double)logit[0];
+    for (unsigned k = 1; k < n; k++) top = (double)logit[k] > top ? (double)logit[k] : top;
+    for (unsigned k = 0; k < n; k++) sum += p[k] = model_exp(((double)logit[k] - top) * temperature);
+    for (unsigned k = 0; k < n; k++) out[k] = (float)(p[k] / sum);
+}
+
 void model_tasks(const struct routing_model *m, const float *logit, float out[CLASSIFY_TASKS]) {
-    double sum = 0, p[CLASSIFY_TASKS], top = (double)logit[0];
-    for (unsigned k = 1; k < CLASSIFY_TASKS; k++) top = (double)logit[k] > top ? (double)logit[k] : top;
-    for (unsigned k = 0; k < CLASSIFY_TASKS; k++)
-        sum += p[k] = model_exp(((double)logit[k] - top) * (double)m->head->task_temperature);
-    for (unsigned k = 0; k < CLASSIFY_TASKS; k++) out[k] = (float)(p[k] / sum);
+    shares(logit, CLASSIFY_TASKS, (double)m->head->task_temperature, out);
+}
+
+void model_kinds(const float *logit, unsigned kinds, float out[MODEL_KINDS_MAX]) {
+    if (kinds) shares(logit, kinds, KIND_TEMPERATURE, out);
+}
+
+double model_mixed(double logit, const float *kind, const float *quality, unsigned kinds) {
+    double mean = 0, own = model_sigmoid(logit);
+    for (unsigned k = 0; k < kinds; k++) mean += (double)kind[k] * (double)quality[k];
+    return kinds ? (1 - KIND_PART) * own + KIND_PART * mean : own;
+}
+
+double model_quality(const struct routing_model *m, const float *logit, const float *kind, unsigned column) {
+    unsigned kinds = m->head->kinds;
+    return model_mixed((double)logit[column], kind, m->kind_quality + (size_t)column * kinds, kinds);
 }
 
 double model_gain(const struct routing_model *m, const float *logit) {
-    return model_sigmoid((double)logit[m->head->frontier]) - model_sigmoid((double)logit[m->head->light]);
+    float kind[MODEL_KINDS_MAX];
+    model_kinds(logit + m->head->tasks, m->head->kinds, kind);
+    return model_quality(m, logit, kind, m->head->frontier) - model_quality(m, logit, kind, m->head->light);
 }
 
 double model_difficulty(const struct routing_model *m, double gain, double *loss) {
@@ -238,7 +265,7 @@ double model_difficulty_of(const struct routing_model *m, const struct model_sco
 }
 
 int model_column_find(const struct routing_model *m, str name) {
-    for (unsigned i = m->head->tasks; i < m->head->columns; i++)
+    for (unsigned i = m->head->tasks + m->head->kinds; i < m->head->columns; i++)
         if (str_eqz(name, m->column[i].name)) return (int)i;
     return -1;
 }

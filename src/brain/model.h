@@ -2,10 +2,11 @@
  * nothing; a corrupt or foreign block is refused with a reason.
  *
  * Little endian: struct model_head; then per dense number its mean and inverse deviation (float); per column a
- * struct model_column; then the dense weights, FEATURES_DENSE rows of `stride` floats; then the table,
- * `1 << bits` rows of `stride` int8, one per column, some padding, and last the mark of the word that owns the
- * row (features.h), so that known words are told from unknown ones at no further cost; then `card_size` bytes of
- * JSON about where the model comes from. The checksum covers all behind the first 16 bytes. */
+ * struct model_column; per column the mean quality on each kind of work (float); then the dense weights,
+ * FEATURES_DENSE rows of `stride` floats; then the table, `1 << bits` rows of `stride` int8, one per column, some
+ * padding, and last the mark of the word that owns the row (features.h), so that known words are told from unknown
+ * ones at no further cost; then `card_size` bytes of JSON about where the model comes from. The checksum covers
+ * all behind the first 16 bytes. */
 #ifndef DRAY_BRAIN_MODEL_H
 #define DRAY_BRAIN_MODEL_H
 
@@ -15,10 +16,11 @@
 #define MODEL_MAGIC "DRAYBRN"
 
 enum {
-    MODEL_VERSION = 2,
+    MODEL_VERSION = 3,
     MODEL_BITS_MAX = 20,
     MODEL_COLUMNS_MAX = 112,
     MODEL_STRIDE_MAX = 128,
+    MODEL_KINDS_MAX = 64,
     MODEL_NAME_MAX = 64,
     MODEL_KNOTS = 17, /* of the curve from gain to difficulty */
     MODEL_CUTS = 3,   /* qualities that a cut is kept for: 95, 98, 99 % */
@@ -35,7 +37,7 @@ struct model_head {
     uint16_t bits, columns, stride, dense;
     uint16_t tasks;           /* the first columns: tasks 1.. in order; 0: no task heads */
     uint16_t light, frontier; /* columns whose difference is the gain; equal: no difficulty */
-    uint16_t reserved;
+    uint16_t kinds; /* the columns behind the tasks: which kind of work it is, among those it was learnt from */
     uint32_t card_size, feature_version;
     float knot_gain[MODEL_KNOTS], knot_difficulty[MODEL_KNOTS], knot_loss[MODEL_KNOTS]; /* ascending */
     /* Of each task (0: unknown): how far the quality heads are to be trusted on it, 0..1, and the difficulty that
@@ -59,6 +61,7 @@ struct routing_model {
     const struct model_head *head;
     const float *mean, *inv, *dense;
     const struct model_column *column;
+    const float *kind_quality; /* [column][kind] */
     const int8_t *table;
     str card;
 };
@@ -77,6 +80,13 @@ str model_shipped(void);
 void model_logits(const struct routing_model *m, const struct features *f, struct model_scores *out);
 /* Probabilities of the tasks 1..: out[k - 1]. */
 void model_tasks(const struct routing_model *m, const float *logit, float out[CLASSIFY_TASKS]);
+/* Probabilities of `kinds` kinds of work from their columns' logits. */
+void model_kinds(const float *logit, unsigned kinds, float out[MODEL_KINDS_MAX]);
+/* Expected quality of a model, 0..1: what its head says, mixed with its mean quality on each of the kinds of work
+ * that this may be (none: the head alone). */
+double model_mixed(double logit, const float *kind, const float *quality, unsigned kinds);
+/* The same of a column; `kind` as of model_kinds. */
+double model_quality(const struct routing_model *m, const float *logit, const float *kind, unsigned column);
 /* How much better the frontier's answer is expected to be: -1..1. */
 double model_gain(const struct routing_model *m, const float *logit);
 /* Calibrated probability that the light tier's answer is worse, where the model knows such prompts; < 0 when it

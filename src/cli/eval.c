@@ -88,9 +88,11 @@ static void score_row(const struct routing_model *m, const struct example *x, in
         s->said[s->tasks++] = (uint8_t)(best + 1);
     }
     if (isnan(s->weak[s->n]) || isnan(s->strong[s->n])) return;
-    double gain = light >= 0 && frontier >= 0
-                      ? model_sigmoid((double)logit[frontier]) - model_sigmoid((double)logit[light])
-                      : model_gain(m, logit);
+    float kind[MODEL_KINDS_MAX];
+    model_kinds(logit + m->head->tasks, m->head->kinds, kind);
+    double gain = light >= 0 && frontier >= 0 ? model_quality(m, logit, kind, (unsigned)frontier) -
+                                                    model_quality(m, logit, kind, (unsigned)light)
+                                              : model_gain(m, logit);
     uint64_t key[2] = {1, 2};
     s->score[s->n] = (float)gain;
     s->difficulty[s->n] = (float)model_difficulty(m, gain, NULL);
@@ -255,6 +257,8 @@ static void write_row(const struct example *x, const struct routing_model *m, jw
     model_logits(m, &f, &s);
     double gain = model_gain(m, s.logit);
     unsigned best = 0;
+    float kind[MODEL_KINDS_MAX];
+    model_kinds(s.logit + m->head->tasks, m->head->kinds, kind);
     for (unsigned k = 1; k < m->head->tasks; k++)
         if (s.logit[k] > s.logit[best]) best = k;
     jw_object(w);
@@ -264,9 +268,9 @@ static void write_row(const struct example *x, const struct routing_model *m, jw
     if (m->head->tasks) jw_key(w, "task"), jw_string(w, str_from(task_name((enum task)(best + 1))));
     jw_key(w, "quality");
     jw_object(w);
-    for (unsigned c = m->head->tasks; c < m->head->columns; c++) {
+    for (unsigned c = m->head->tasks + m->head->kinds; c < m->head->columns; c++) {
         jw_key_str(w, str_from(m->column[c].name));
-        jw_f64(w, model_sigmoid((double)s.logit[c]));
+        jw_f64(w, model_quality(m, s.logit, kind, c));
     }
     jw_object_end(w);
     jw_object_end(w);

@@ -2,19 +2,24 @@
 #include "insight/learn.h"
 
 #include "base/hash.h"
+#include "insight/kinds.h"
 #include "insight/train.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Strengths, chosen once for all on the development data (see the model card). */
-static const double quality_common_c = 3, quality_own_c = 0.3, quality_pair_c = 1, quality_dense = 0.06;
+static const double quality_common_c = 3, quality_own_c = 0.3, quality_pair_c = 1, quality_dense = 0.04;
+static const double kind_c = 10;
 static const double task_c = 1, task_dense = 0.12, task_temperature = 0.5;
 /* Beside each task head a small one that sees the lexicon's cues only, and counts half: words that this data
  * happens to have must not drown what holds everywhere. Frequent tasks are a little more likely. */
 static const double cue_c = 0.02, cue_part = 0.5, task_prior = 0.3;
 enum {
     QUALITY_EPOCHS = 12,
+    KIND_EPOCHS = 4,
+    SET_ROWS = 20, /* of all sets that a set's mean leans to */
     TASK_EPOCHS = 6,
     FOLD_SALT = 77,
     FEW_MODELS = 3, /* scores per row at which a model's own part must carry more: they share little */
@@ -36,7 +41,8 @@ static const float usual_difficulty[CLASSIFY_TASKS + 1] = {
 struct learner {
     const struct dataset *d;
     const struct learn_plan *p;
-    struct train_plan quality, task, cues;
+    struct train_plan quality, kind, task, cues;
+    struct kinds kinds;
     float mean[FEATURES_DENSE], inv[FEATURES_DENSE];
     struct column common; /* scratch: the mean of all models */
     uint32_t *row;        /* scratch: rows of one training, their targets, weights and offsets */
@@ -46,6 +52,7 @@ struct learner {
     struct model_head head;
     struct model_column column[MODEL_COLUMNS_MAX];
     struct column weights[MODEL_COLUMNS_MAX];
+    float kind_quality[MODEL_COLUMNS_MAX][MODEL_KINDS_MAX];
     unsigned done, all;
 };
 
@@ -187,8 +194,8 @@ struct head_of {
     unsigned n;
 };
 
-/* Rows on which a head has labels, all but those of `fold`. Fills row, target, offset. */
-static uint32_t quality_rows(struct learner *l, const struct head_of *h, unsigned fold, bool offsets) {
+/* Rows on which a head has labels, all but those of `fold`. Fills row, target and weight. */
+static uint32_t quality_rows(struct learner *l, const struct head_of *h, unsigned fold) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < l->p->count; i++) {
         const struct example *x = &l->d->row[l->p->row[i]];
@@ -197,32 +204,64 @@ static uint32_t quality_rows(struct learner *l, const struct head_of *h, unsigne
         if (isnan(s)) continue;
         l->row[n] = l->p->row[i];
         l->target[n] = s;
-        l->weight[n] = l->set_weight[x->set];
-        if (offsets) l->offset[n] = (float)train_score(x, &l->quality, l->p->bits, &l->common);
-        n++;
+        l->weight[n++] = l->set_weight[x->set];
     }
     return n;
 }
 
+static double logit_of(double p) { return log(p / (1 - p)); }
+
+/* Fills offset: of each row the logit of its set's mean, so that words that only tell the sets apart learn nothing
+ * of how hard these happen to be. Returns what stands for it on a stranger's prompt. Sets that are not balanced
+ * are the user's own traffic: there the difference between them counts, and offsets are 0. */
+static double set_offsets(struct learner *l, uint32_t n) {
+    static double sum[DATASET_SETS_MAX];
+    static uint32_t rows[DATASET_SETS_MAX];
+    double all = 0;
+    memset(l->offset, 0, n * sizeof *l->offset);
+    if (!l->p->balance || !n) return 0;
+    memset(sum, 0, sizeof sum);
+    memset(rows, 0, sizeof rows);
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned set = l->d->row[l->row[i]].set;
+        sum[set] += (double)l->target[i];
+        rows[set]++;
+        all += (double)l->target[i];
+    }
+    all = (all + 0.5) / (n + 1.0);
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned set = l->d->row[l->row[i]].set;
+        l->offset[i] = (float)logit_of((sum[set] + SET_ROWS * all) / (rows[set] + SET_ROWS));
+    }
+    return logit_of(all);
+}
+
 static void learn_common(struct learner *l, unsigned fold) {
-    uint32_t n = quality_rows(l, NULL, fold, false);
+    uint32_t n = quality_rows(l, NULL, fold);
+    set_offsets(l, n);
     l->quality.c = quality_common_c;
-    train_column(l->d, l->row, n, l->target, l->weight, NULL, &l->quality, l->p->bits, &l->common);
+    train_column(l->d, l->row, n, l->target, l->weight, l->offset, &l->quality, l->p->bits, &l->common);
     step(l);
 }
 
-/* What differs from the common head, added to it. Returns the rows it learnt from. */
+/* What differs from the common head, added to it. Returns the rows it learnt from; `mean`, `kind`: their mean, and
+ * that of each learnt kind. */
 static uint32_t learn_own(struct learner *l, const struct head_of *h, unsigned fold, struct column *out,
-                          double *mean) {
-    uint32_t n = quality_rows(l, h, fold, true);
+                          double *mean, float *kind) {
+    uint32_t n = quality_rows(l, h, fold);
+    double sum = 0, base = set_offsets(l, n);
+    for (uint32_t i = 0; i < n; i++) {
+        sum += (double)l->target[i];
+        l->offset[i] += (float)train_score(&l->d->row[l->row[i]], &l->quality, l->p->bits, &l->common);
+    }
+    *mean = n ? sum / n : 0;
+    kinds_means(&l->kinds, l->row, n, l->target, kind);
+    kinds_lean(&l->kinds, l->row, n, l->target, l->weight);
     l->quality.c = l->own_c;
     train_column(l->d, l->row, n, l->target, l->weight, l->offset, &l->quality, l->p->bits, out);
     for (size_t i = 0; i < (size_t)1 << l->p->bits; i++) out->w[i] += l->common.w[i];
     for (unsigned j = 0; j < FEATURES_DENSE; j++) out->dense[j] += l->common.dense[j];
-    out->bias += l->common.bias;
-    double sum = 0;
-    for (uint32_t i = 0; i < n; i++) sum += (double)l->target[i];
-    *mean = n ? sum / n : 0;
+    out->bias += l->common.bias + (float)base;
     step(l);
     return n;
 }
@@ -231,8 +270,26 @@ static void learn_head(struct learner *l, const struct head_of *h, str name) {
     double mean;
     unsigned at = l->head.columns;
     struct column *c = new_column(l, name, 0, 0);
-    l->column[at].rows = learn_own(l, h, LEARN_FOLDS, c, &mean);
+    l->column[at].rows = learn_own(l, h, LEARN_FOLDS, c, &mean, l->kind_quality[at]);
     l->column[at].mean = (float)mean;
+}
+
+/* ---- kinds of work ---- */
+
+static void learn_kind(struct learner *l, unsigned kind, unsigned fold, struct column *out) {
+    uint32_t n = quality_rows(l, NULL, fold);
+    for (uint32_t i = 0; i < n; i++) l->target[i] = l->kinds.of[l->row[i]] == kind;
+    train_column(l->d, l->row, n, l->target, NULL, NULL, &l->kind, l->p->bits, out);
+    step(l);
+}
+
+static void learn_kinds(struct learner *l) {
+    char name[MODEL_NAME_MAX];
+    for (unsigned k = 0; k < l->kinds.learnt_count; k++) {
+        snprintf(name, sizeof name, "kind %u", k + 1);
+        learn_kind(l, l->kinds.learnt[k], LEARN_FOLDS, new_column(l, str_from(name), 0, 0));
+        l->head.kinds++;
+    }
 }
 
 /* ---- calibration ---- */
@@ -249,30 +306,69 @@ static int by_gain(const void *a, const void *b) {
     return x->row > y->row ? 1 : x->row < y->row ? -1 : 0;
 }
 
+/* Scratch of the predictions: columns that have not seen a fold, and what kinds its rows may be. */
+struct unseen {
+    struct column light, frontier, kind;
+    float light_kinds[MODEL_KINDS_MAX], frontier_kinds[MODEL_KINDS_MAX];
+    float *kind_logit; /* [row of the plan][learnt kind] */
+};
+
+static void unseen_kinds(struct learner *l, unsigned fold, struct unseen *u) {
+    unsigned kinds = l->kinds.learnt_count;
+    for (unsigned k = 0; k < kinds; k++) {
+        learn_kind(l, l->kinds.learnt[k], fold, &u->kind);
+        for (uint32_t i = 0; i < l->p->count; i++) {
+            const struct example *x = &l->d->row[l->p->row[i]];
+            if (fold_of(x) == fold)
+                u->kind_logit[(size_t)i * kinds + k] = (float)train_score(x, &l->kind, l->p->bits, &u->kind);
+        }
+    }
+}
+
+static double unseen_quality(const struct learner *l, const struct example *x, const struct column *c,
+                             const float *kind, const float *means) {
+    return model_mixed(train_score(x, &l->quality, l->p->bits, c), kind, means, l->kinds.learnt_count);
+}
+
+/* Gains of one fold's rows, by heads that learnt from the others. Returns how many. */
+static uint32_t fold_gains(struct learner *l, const struct head_of *light, const struct head_of *frontier,
+                           unsigned fold, struct unseen *u, struct seen_gain *out) {
+    float kind[MODEL_KINDS_MAX];
+    uint32_t n = 0;
+    unsigned kinds = l->kinds.learnt_count;
+    double mean;
+    learn_common(l, fold);
+    learn_own(l, light, fold, &u->light, &mean, u->light_kinds);
+    learn_own(l, frontier, fold, &u->frontier, &mean, u->frontier_kinds);
+    unseen_kinds(l, fold, u);
+    for (uint32_t i = 0; i < l->p->count; i++) {
+        const struct example *x = &l->d->row[l->p->row[i]];
+        if (x->contaminated || fold_of(x) != fold) continue;
+        float w = learn_group_score(x, light->model, light->n),
+              s = learn_group_score(x, frontier->model, frontier->n);
+        if (isnan(w) || isnan(s)) continue;
+        model_kinds(u->kind_logit + (size_t)i * kinds, kinds, kind);
+        double gain = unseen_quality(l, x, &u->frontier, kind, u->frontier_kinds) -
+                      unseen_quality(l, x, &u->light, kind, u->light_kinds);
+        out[n++] = (struct seen_gain){(float)gain, s - w, s, w < s, l->p->row[i]};
+    }
+    return n;
+}
+
 /* Predictions for rows that the heads had not seen. */
 static uint32_t gains_out_of_fold(struct learner *l, const struct head_of *light, const struct head_of *frontier,
                                   struct seen_gain *out) {
-    struct column a = {.w = xcalloc((size_t)1 << l->p->bits, sizeof(float))},
-                  b = {.w = xcalloc((size_t)1 << l->p->bits, sizeof(float))};
+    size_t buckets = (size_t)1 << l->p->bits;
+    struct unseen u = {.light.w = xcalloc(buckets, sizeof(float)),
+                       .frontier.w = xcalloc(buckets, sizeof(float)),
+                       .kind.w = xcalloc(buckets, sizeof(float)),
+                       .kind_logit = xcalloc((size_t)l->p->count * l->kinds.learnt_count + 1, sizeof(float))};
     uint32_t n = 0;
-    double mean;
-    for (unsigned fold = 0; fold < LEARN_FOLDS; fold++) {
-        learn_common(l, fold);
-        learn_own(l, light, fold, &a, &mean);
-        learn_own(l, frontier, fold, &b, &mean);
-        for (uint32_t i = 0; i < l->p->count; i++) {
-            const struct example *x = &l->d->row[l->p->row[i]];
-            if (x->contaminated || fold_of(x) != fold) continue;
-            float w = learn_group_score(x, light->model, light->n),
-                  s = learn_group_score(x, frontier->model, frontier->n);
-            if (isnan(w) || isnan(s)) continue;
-            double gain = model_sigmoid(train_score(x, &l->quality, l->p->bits, &b)) -
-                          model_sigmoid(train_score(x, &l->quality, l->p->bits, &a));
-            out[n++] = (struct seen_gain){(float)gain, s - w, s, w < s, l->p->row[i]};
-        }
-    }
-    free(a.w);
-    free(b.w);
+    for (unsigned fold = 0; fold < LEARN_FOLDS; fold++) n += fold_gains(l, light, frontier, fold, &u, out + n);
+    free(u.light.w);
+    free(u.frontier.w);
+    free(u.kind.w);
+    free(u.kind_logit);
     qsort(out, n, sizeof *out, by_gain);
     return n;
 }
@@ -373,6 +469,7 @@ static void learn_models(struct learner *l) {
     }
     l->own_c = scores <= rows * FEW_MODELS ? quality_pair_c : quality_own_c;
     balance_sets(l);
+    learn_kinds(l);
     learn_common(l, LEARN_FOLDS);
     for (uint16_t m = 0; m < l->d->model_count && l->head.columns < MODEL_COLUMNS_MAX - 2; m++)
         if (wanted(l, m, labels[m])) learn_head(l, &(struct head_of){&m, 1}, l->d->model[m]);
@@ -460,7 +557,8 @@ static bool write_model(struct learner *l, buf *out, err *e) {
     h->task_temperature = (float)task_temperature;
     h->card_size = (uint32_t)l->p->card.n;
     h->size = (uint32_t)(sizeof *h + sizeof l->mean * 2 + h->columns * sizeof *l->column +
-                         sizeof(float) * FEATURES_DENSE * h->stride + rows * h->stride + h->card_size);
+                         sizeof(float) * h->columns * h->kinds + sizeof(float) * FEATURES_DENSE * h->stride +
+                         rows * h->stride + h->card_size);
     for (unsigned c = 0; c < h->columns; c++) {
         l->column[c].scale = scale_of(l->weights[c].w, rows);
         l->column[c].bias = l->weights[c].bias;
@@ -469,6 +567,7 @@ static bool write_model(struct learner *l, buf *out, err *e) {
     buf_add(out, l->mean, sizeof l->mean);
     buf_add(out, l->inv, sizeof l->inv);
     buf_add(out, l->column, h->columns * sizeof *l->column);
+    for (unsigned c = 0; c < h->columns; c++) buf_add(out, l->kind_quality[c], h->kinds * sizeof(float));
     write_dense(l, out);
     if (!write_table(l, out)) return fail(e, "the model is too large");
     buf_str(out, l->p->card);
@@ -496,6 +595,9 @@ bool learn_model(const struct dataset *d, const struct learn_plan *p, buf *out, 
                                      .mean = l->mean,
                                      .inv = l->inv,
                                      .epochs = QUALITY_EPOCHS};
+    l->kind = l->quality;
+    l->kind.c = kind_c;
+    l->kind.epochs = KIND_EPOCHS;
     l->task = l->quality;
     l->task.c = task_c;
     l->task.dense_scale = task_dense;
@@ -505,18 +607,21 @@ bool learn_model(const struct dataset *d, const struct learn_plan *p, buf *out, 
     l->cues.hash_scale = 0;
     l->cues.dense_scale = 1;
     l->cues.dense_from = FEATURES_HAND;
+    kinds_find(d, p->row, p->count, &l->kinds);
+    if (p->balance) l->kinds.learnt_count = 0; /* strangers' traffic has other kinds */
     bool scored = false, labelled = false;
     for (uint32_t i = 0; i < p->count; i++) {
         scored |= d->row[p->row[i]].scored > 0;
         labelled |= d->row[p->row[i]].task != TASK_UNKNOWN;
     }
-    l->all = CLASSIFY_TASKS + 1u + (p->keep ? p->keep_count : d->model_count) +
-             (p->light_count ? 2u + 3u * LEARN_FOLDS : 0u);
+    l->all = CLASSIFY_TASKS + 1u + (p->keep ? p->keep_count : d->model_count) + l->kinds.learnt_count +
+             (p->light_count ? 2u + (3u + l->kinds.learnt_count) * LEARN_FOLDS : 0u);
     if (labelled || scored) learn_tasks(l);
     if (scored) learn_quality(l);
     bool good = l->head.columns ? write_model(l, out, e) : fail(e, "there are no labels to learn from");
     for (unsigned c = 0; c < l->head.columns; c++) free(l->weights[c].w);
     free(l->common.w);
+    kinds_free(&l->kinds);
     free(l->row);
     free(l->target);
     free(l->weight);

@@ -18,23 +18,26 @@
 enum { ROWS = 400, BITS = 12 };
 
 /* Half of the rows are about maths: there only the strong model is right. Everything else both can. */
-static void write_rows(FILE *f) {
+static void write_rows(FILE *f, bool groups) {
     for (int i = 0; i < ROWS; i++)
-        fprintf(
-            f,
-            "{\"set\":\"s\",\"cluster\":%d,\"label\":\"%s\",\"prompt\":\"%s item %d\",\"weak\":%d,\"strong\":1}\n",
-            i, i % 2 ? "reason" : "chat",
-            i % 2 ? "integrate the polynomial over the complex plane" : "good morning to everyone here", i,
-            i % 2 ? 0 : 1);
+        fprintf(f,
+                "{\"set\":\"s\",\"group\":\"%s\",\"cluster\":%d,\"label\":\"%s\",\"prompt\":\"%s item "
+                "%d\",\"weak\":%d,\"strong\":1}\n",
+                !groups ? ""
+                : i % 2 ? "maths"
+                        : "talk",
+                i, i % 2 ? "reason" : "chat",
+                i % 2 ? "integrate the polynomial over the complex plane" : "good morning to everyone here", i,
+                i % 2 ? 0 : 1);
     fputs("{\"set\":\"s\"}\n", f); /* no prompt: skipped and counted */
 }
 
-static void load(struct dataset *d) {
+static void load(struct dataset *d, bool groups) {
     char path[] = "/tmp/dray-test-learn-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     FILE *f = fdopen(fd, "w");
-    write_rows(f);
+    write_rows(f, groups);
     fclose(f);
     err e;
     dataset_init(d);
@@ -44,11 +47,16 @@ static void load(struct dataset *d) {
     assert_int_equal(d->skipped, 1);
 }
 
-static void learn(const struct dataset *d, buf *out) {
+static void learn(const struct dataset *d, bool balance, buf *out) {
     static uint32_t row[ROWS];
     for (uint32_t i = 0; i < ROWS; i++) row[i] = i;
-    struct learn_plan p = {
-        .row = row, .count = ROWS, .bits = BITS, .card = STR("{}"), .light_count = 1, .frontier_count = 1};
+    struct learn_plan p = {.row = row,
+                           .count = ROWS,
+                           .bits = BITS,
+                           .balance = balance,
+                           .card = STR("{}"),
+                           .light_count = 1,
+                           .frontier_count = 1};
     p.light[0] = (uint16_t)dataset_model(d, STR("weak"));
     p.frontier[0] = (uint16_t)dataset_model(d, STR("strong"));
     err e;
@@ -71,9 +79,9 @@ static void test_learns(void **state) {
     err e;
     struct model_scores scores;
     float task[CLASSIFY_TASKS];
-    load(&d);
-    learn(&d, &one);
-    learn(&d, &two);
+    load(&d, false);
+    learn(&d, false, &one);
+    learn(&d, false, &two);
     assert_true(one.n == two.n && memcmp(one.p, two.p, one.n) == 0);
     if (!model_open(buf_view(&one), &m, &e)) fail_msg("%s", e.msg);
     assert_true(model_column_find(&m, STR("weak")) >= 0 && model_column_find(&m, STR("other")) < 0);
@@ -93,14 +101,48 @@ static void test_learns(void **state) {
     dataset_free(&d);
 }
 
+/* Groups of the rows are kinds of work: recognised, and what models reach on them counts. Not so in a model for
+ * strangers' traffic. */
+static void test_kinds(void **state) {
+    (void)state;
+    struct dataset d;
+    struct routing_model m;
+    buf own, strangers;
+    err e;
+    struct model_scores scores;
+    float kind[MODEL_KINDS_MAX];
+    load(&d, true);
+    learn(&d, false, &own);
+    learn(&d, true, &strangers);
+    if (!model_open(buf_view(&strangers), &m, &e)) fail_msg("%s", e.msg);
+    assert_int_equal(m.head->kinds, 0);
+    if (!model_open(buf_view(&own), &m, &e)) fail_msg("%s", e.msg);
+    assert_int_equal(m.head->kinds, 2); /* talk was met first */
+    int weak = model_column_find(&m, STR("weak"));
+    assert_true(weak >= 0 && m.kind_quality[weak * 2] > 0.9f && m.kind_quality[weak * 2 + 1] < 0.1f);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        logits_of(&m, &d.row[i], &scores);
+        model_kinds(scores.logit + m.head->tasks, m.head->kinds, kind);
+        assert_true(kind[i % 2] > 0.8f && fabsf(kind[0] + kind[1] - 1) < 1e-5f);
+        double q = model_quality(&m, scores.logit, kind, (unsigned)weak);
+        assert_true(i % 2 ? q < 0.2 : q > 0.8);
+        double head = model_sigmoid((double)scores.logit[weak]);
+        float mean = kind[0] * m.kind_quality[weak * 2] + kind[1] * m.kind_quality[weak * 2 + 1];
+        assert_true(q > fmin(head, (double)mean) - 1e-6 && q < fmax(head, (double)mean) + 1e-6);
+    }
+    buf_free(&own);
+    buf_free(&strangers);
+    dataset_free(&d);
+}
+
 static void test_damaged_models_are_refused(void **state) {
     (void)state;
     struct dataset d;
     struct routing_model m;
     buf b;
     err e;
-    load(&d);
-    learn(&d, &b);
+    load(&d, false);
+    learn(&d, false, &b);
     assert_false(model_open(str_make(b.p, 10), &m, &e));
     assert_false(model_open(str_make(b.p, b.n - 1), &m, &e));
     for (size_t at = 0; at < b.n; at += b.n / 97) { /* any flipped bit shows */
@@ -146,7 +188,7 @@ static void test_metrics(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns), cmocka_unit_test(test_kinds),
                                        cmocka_unit_test(test_damaged_models_are_refused),
                                        cmocka_unit_test(test_metrics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
