@@ -385,6 +385,14 @@ void chat_stream_end(struct chat_stream *s, const struct chat_error *e, arena *s
     chat_put_error(&s->reader, e ? e : &cut);
 }
 
+void chat_stream_whole(struct chat_stream *s, str body, arena *scratch, buf *out) {
+    jval root;
+    s->writer.out = out;
+    s->reader.scratch = scratch;
+    bool read = json_check(body, &root, NULL, NULL) && root.type == J_OBJECT;
+    if (!read || !s->reader.ops->read_answer(&s->reader, root)) chat_stream_end(s, NULL, scratch, out);
+}
+
 const struct chat_answer *chat_stream_answer(const struct chat_stream *s) { return &s->told; }
 
 void chat_stream_free(struct chat_stream *s) {

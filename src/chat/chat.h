@@ -285,6 +285,8 @@ void chat_stream_list(struct chat_stream *s);
 bool chat_stream_event(struct chat_stream *s, str event, str data, arena *scratch, buf *out);
 /* The upstream ended (or failed, `e`): writes what completes the stream, or an error event. */
 void chat_stream_end(struct chat_stream *s, const struct chat_error *e, arena *scratch, buf *out);
+/* A whole answer, of a provider that was asked for a stream and gave none, as the stream it should have been. */
+void chat_stream_whole(struct chat_stream *s, str body, arena *scratch, buf *out);
 /* What it told so far: usage, finish, done, failed (parts are not kept). */
 const struct chat_answer *chat_stream_answer(const struct chat_stream *s);
 void chat_stream_free(struct chat_stream *s);

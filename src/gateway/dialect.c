@@ -368,9 +368,24 @@ static void rewrite_error(struct call *c, arena *a) {
     replace_hold(c, &out);
 }
 
+/* Some providers answer whole though a stream was asked for: the client gets one all the same. */
+static void stream_answer(struct call *c, arena *a, buf *out) {
+    struct chat_stream *s =
+        chat_stream_new((enum chat_dialect)c->attempt.speaks, (enum chat_dialect)c->surface->chat, &c->r->chat,
+                        client_model(c), seed(c), created(c), &c->a);
+    if (c->list_down) chat_stream_list(s);
+    chat_stream_whole(s, buf_view(&c->hold), a, out);
+    chat_stream_free(s);
+}
+
 static void rewrite_answer(struct call *c, struct chat_answer *ans) {
     buf out;
     buf_init(&out, c->hold.max);
+    if (c->is_stream) {
+        stream_answer(c, ans->a, &out);
+        replace_hold(c, &out);
+        return;
+    }
     ans->request = &c->r->chat;
     chat_answer_write((enum chat_dialect)c->surface->chat, ans, client_model(c), seed(c), created(c), &out);
     replace_hold(c, &out);

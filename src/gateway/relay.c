@@ -56,6 +56,11 @@ static void header_nano(buf *b, const char *name, int64_t nano) {
     if (nano != COST_UNKNOWN) header(b, name, str_make(text, fmt_nano(text, nano)));
 }
 
+/* Whether the client gets a stream: a translated answer is one, however it came. */
+static bool becomes_stream(const struct call *c) {
+    return c->relay_sse || (c->attempt.translated && c->is_stream && c->surface->chat >= 0 && c->status < 300);
+}
+
 /* The provider's head as it goes down: all but hop-by-hop, framing, and hints that would mislead. */
 static void passed_head(const struct call *c, const struct http_head *h, buf *b) {
     buf_strz(b, "HTTP/1.1 ");
@@ -80,7 +85,7 @@ static void passed_head(const struct call *c, const struct http_head *h, buf *b)
         header(b, "content-type", STR("application/json; charset=UTF-8"));
     else if (c->attempt.translated)
         header(b, "content-type",
-               c->relay_sse ? STR("text/event-stream; charset=utf-8") : STR("application/json"));
+               becomes_stream(c) ? STR("text/event-stream; charset=utf-8") : STR("application/json"));
     bool hopeless = (h->status >= 400 && h->status <= 404) || h->status == 413 || h->status == 422;
     if (hopeless && !should_retry) buf_strz(b, "x-should-retry: false\r\n");
 }
@@ -201,7 +206,7 @@ void relay_head(struct call *c, const struct http_head *h) {
     c->input_said = -1;
     if (c->attempt.translated || c->attempt.speaks == CHAT_BEDROCK) bedrock_head(c, h);
     buf_clear(b);
-    c->list_down &= c->relay_sse && !c->compressed;
+    c->list_down &= becomes_stream(c) && !c->compressed;
     c->strip |= c->list_down;
     passed_head(c, h, b);
     if (c->relay_sse) {
