@@ -37,11 +37,17 @@ void buf_add_slow(buf *b, const void *p, size_t n) {
 }
 
 size_t fmt_u64(char *out, uint64_t v) {
-    char tmp[20];
-    size_t n = 0;
-    do tmp[n++] = (char)('0' + v % 10);
-    while (v /= 10);
-    for (size_t i = 0; i < n; i++) out[i] = tmp[n - 1 - i];
+    static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243"
+                                "4445464748495051525354555657585960616263646566676869707172737475767778798081828384858687"
+                                "888990919293949596979899";
+    char tmp[20], *p = tmp + sizeof tmp;
+    for (; v >= 10; v /= 100) {
+        p -= 2;
+        memcpy(p, pairs + 2 * (v % 100), 2);
+    }
+    if (v || p == tmp + sizeof tmp) *--p = (char)('0' + v);
+    size_t n = (size_t)(tmp + sizeof tmp - p);
+    memcpy(out, p, n);
     return n;
 }
 

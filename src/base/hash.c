@@ -73,7 +73,13 @@ uint64_t siphash(const uint64_t key[2], const void *data, size_t n) {
         v0 ^= w;
     }
     w = (uint64_t)n << 56;
-    for (size_t i = 0; i < (n & 7); i++) w |= (uint64_t)p[i] << (8 * i);
+    if (n >= 8 && (n & 7)) { /* the rest, from the last eight bytes */
+        uint64_t last;
+        memcpy(&last, p + (n & 7) - 8, 8);
+        w |= last >> (64 - 8 * (n & 7));
+    } else {
+        for (size_t i = 0; i < (n & 7); i++) w |= (uint64_t)p[i] << (8 * i);
+    }
     v3 ^= w;
     SIP_ROUND(v0, v1, v2, v3);
     v0 ^= w;

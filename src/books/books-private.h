@@ -44,6 +44,11 @@ struct name_list {
     size_t count;
 };
 
+/* What write_queue wrote. */
+struct tally {
+    uint64_t rows, known, cut, unknown;
+};
+
 struct books {
     struct books_config c;
     char *path, *gateway;
@@ -61,6 +66,7 @@ struct books {
     struct name_list dropped; /* segments whose marks are to be deleted with the next slice */
     uint64_t slice_events;    /* read since the last commit */
     struct folded folded;     /* scratch */
+    struct tally tally;       /* of the open transaction */
     ino_t inode;
     uint64_t next_check, next_orphans, next_expire, last_write;
     uint64_t old_segments; /* number of segments recovered from so far, for the log */
@@ -76,8 +82,8 @@ struct books {
 
 void queue_init(struct call_queue *q);
 void queue_add(struct call_queue *q, struct fold_call *c);
-/* Drops the queued calls from the table: they are written (or will be read again). */
-void queue_drop(struct call_queue *q, struct fold *fold);
+/* After the commit: counts them and drops them from the table. */
+void queue_written(struct books *b, struct call_queue *q, struct fold *fold);
 
 /* Takes one event into `fold`; a call that it ends, or an amendment of a call that is not in flight, is
  * queued; in `held` (NULL: nothing waits) those that wait for a label. The event lies at `at` in `place`;

@@ -44,13 +44,37 @@ static void sums_add(struct cell_sums *to, const struct cell_sums *from, int sig
     for (unsigned i = 0; i < NUMBERS; i++) t[i] += sign * f[i];
 }
 
-void cell_add(struct cell *to, const struct cell_call *call, int sign) {
-    sums_add(&to->sums, &call->sums, sign);
-    if (call->timed) {
-        hist_add(&to->ttft, call->ttft_us, sign);
-        hist_add(&to->duration, call->duration_us, sign);
+static void find_buckets(struct cell_part *p) {
+    p->ttft = (uint8_t)hist_bucket(p->ttft_us);
+    p->duration = (uint8_t)hist_bucket(p->duration_us);
+    p->overhead = (uint8_t)hist_bucket(p->overhead_us);
+}
+
+void cell_part_of(const struct cell_call *call, struct cell_part *out) {
+    const int64_t *n = (const int64_t *)&call->sums;
+    int64_t *to = out->number;
+    out->bits = 0;
+    for (unsigned i = 0; i < NUMBERS; i++) {
+        if (n[i] == 0) continue;
+        out->bits |= (uint64_t)1 << i;
+        *to++ = n[i];
     }
-    hist_add(&to->overhead, call->overhead_us, sign);
+    out->timed = call->timed;
+    out->ttft_us = call->ttft_us;
+    out->duration_us = call->duration_us;
+    out->overhead_us = call->overhead_us;
+    find_buckets(out);
+}
+
+void cell_add(struct cell *to, const struct cell_part *p, int sign) {
+    int64_t *t = (int64_t *)&to->sums;
+    const int64_t *n = p->number;
+    for (uint64_t bits = p->bits; bits; bits &= bits - 1) t[__builtin_ctzll(bits)] += sign * *n++;
+    if (p->timed) {
+        to->ttft.count[p->ttft] += (uint32_t)sign;
+        to->duration.count[p->duration] += (uint32_t)sign;
+    }
+    to->overhead.count[p->overhead] += (uint32_t)sign;
 }
 
 void cell_merge(struct cell *to, const struct cell *from) {
@@ -143,41 +167,39 @@ static uint64_t get(str *s) {
 static uint64_t zigzag(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
 static int64_t unzigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(int64_t)(v & 1); }
 
-void cell_pack(int64_t hour, const int64_t dim[DIM_COUNT], const struct cell_call *call, int sign, buf *out) {
+void cell_pack(const struct cell_part *c, int sign, buf *out) {
     enum { VARINT_MAX = 10, OTHERS = 8 };
     char *p = buf_room(out, (NUMBERS + OTHERS + DIM_COUNT) * VARINT_MAX);
     if (!p) return;
-    const int64_t *n = (const int64_t *)&call->sums;
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < NUMBERS; i++) bits |= (uint64_t)(n[i] != 0) << i;
-    p = put(p, (uint64_t)hour);
-    for (unsigned i = 0; i < DIM_COUNT; i++) p = put(p, (uint64_t)dim[i]);
+    p = put(p, (uint64_t)c->hour);
+    for (unsigned i = 0; i < DIM_COUNT; i++) p = put(p, (uint64_t)c->dim[i]);
     p = put(p, sign < 0);
-    p = put(p, bits);
-    for (unsigned i = 0; i < NUMBERS; i++)
-        if (n[i]) p = put(p, zigzag(n[i]));
-    p = put(p, call->timed);
-    p = put(p, call->ttft_us);
-    p = put(p, call->duration_us);
-    p = put(p, call->overhead_us);
+    p = put(p, c->bits);
+    for (unsigned i = 0, k = (unsigned)__builtin_popcountll(c->bits); i < k; i++) p = put(p, zigzag(c->number[i]));
+    p = put(p, c->timed);
+    p = put(p, c->ttft_us);
+    p = put(p, c->duration_us);
+    p = put(p, c->overhead_us);
     out->n = (size_t)(p - out->p);
 }
 
-static void unpack(str *s, struct cell *c, int64_t dim[DIM_COUNT]) {
-    memset(c, 0, sizeof *c);
-    struct cell_call call = {0};
-    c->period = (int64_t)get(s);
-    for (unsigned i = 0; i < DIM_COUNT; i++) dim[i] = (int64_t)get(s);
+/* Bits that this version has no sum for are a later one's: their numbers are passed over. */
+static int unpack(str *s, struct cell_part *c) {
+    c->hour = (int64_t)get(s);
+    for (unsigned i = 0; i < DIM_COUNT; i++) c->dim[i] = (int64_t)get(s);
     int sign = get(s) ? -1 : 1;
     uint64_t bits = get(s);
-    int64_t *n = (int64_t *)&call.sums;
-    for (unsigned i = 0; i < NUMBERS; i++)
-        if (bits >> i & 1) n[i] = unzigzag(get(s));
-    call.timed = get(s) != 0;
-    call.ttft_us = get(s);
-    call.duration_us = get(s);
-    call.overhead_us = get(s);
-    cell_add(c, &call, sign);
+    c->bits = bits & (UINT64_MAX >> (64 - NUMBERS));
+    for (unsigned k = 0; bits; bits &= bits - 1) {
+        int64_t v = unzigzag(get(s));
+        if (c->bits & bits & -bits) c->number[k++] = v;
+    }
+    c->timed = get(s) != 0;
+    c->ttft_us = get(s);
+    c->duration_us = get(s);
+    c->overhead_us = get(s);
+    find_buckets(c);
+    return sign;
 }
 
 bool cell_each_pending(sqlite3 *db, bool (*each)(void *ctx, const struct cell *c), void *ctx, err *e) {
@@ -189,10 +211,13 @@ bool cell_each_pending(sqlite3 *db, bool (*each)(void *ctx, const struct cell *c
     bool more = true;
     while (more && (rc = sqlite3_step(q)) == SQLITE_ROW) {
         for (str rest = column_bytes(q, 0); rest.n && more;) {
-            int64_t dim[DIM_COUNT];
-            unpack(&rest, c, dim);
+            struct cell_part part;
+            int sign = unpack(&rest, &part);
+            memset(c, 0, sizeof *c);
+            c->period = part.hour;
+            cell_add(c, &part, sign);
             for (unsigned i = 0; i < DIM_COUNT && more; i++) {
-                c->dim = dim[i];
+                c->dim = part.dim[i];
                 more = each(ctx, c);
             }
         }

@@ -25,8 +25,20 @@ struct cell {
 int64_t month_of_day(int64_t day);
 int64_t day_of_month(int64_t month);
 
+/* What one call adds to each of its cells: the numbers that are not zero, one after the other. */
+struct cell_part {
+    int64_t hour, dim[DIM_COUNT];
+    uint64_t bits; /* which of the sums they are */
+    int64_t number[CELL_COLUMNS - 3];
+    uint64_t ttft_us, duration_us, overhead_us;
+    uint8_t ttft, duration, overhead; /* their buckets */
+    bool timed;                       /* ttft and duration count */
+};
+/* All but hour and dim. */
+void cell_part_of(const struct cell_call *call, struct cell_part *out);
+
 /* Adds (sign 1) or takes away (-1) one call. */
-void cell_add(struct cell *to, const struct cell_call *call, int sign);
+void cell_add(struct cell *to, const struct cell_part *p, int sign);
 /* Adds sums and histograms of `from`. */
 void cell_merge(struct cell *to, const struct cell *from);
 
@@ -37,8 +49,8 @@ void cell_read(sqlite3_stmt *q, int at, struct cell *c);
 /* Binds them; the histograms' bytes are appended to `scratch`, which must stay until the step. */
 void cell_bind(sqlite3_stmt *q, int at, const struct cell *c, buf *scratch);
 
-/* One call's part of a cell, for the journal. */
-void cell_pack(int64_t hour, const int64_t dim[DIM_COUNT], const struct cell_call *call, int sign, buf *out);
+/* One call's part, for the journal. */
+void cell_pack(const struct cell_part *p, int sign, buf *out);
 /* Calls back for each journalled part, as a cell of its own, dimension by dimension. */
 bool cell_each_pending(sqlite3 *db, bool (*each)(void *ctx, const struct cell *c), void *ctx, err *e);
 

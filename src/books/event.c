@@ -156,7 +156,7 @@ struct get {
     bool bad;
 };
 
-static uint64_t get_U(struct get *g) {
+static uint64_t get_long(struct get *g) {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         if (g->p == g->end) break;
@@ -166,6 +166,12 @@ static uint64_t get_U(struct get *g) {
     }
     g->bad = true;
     return 0;
+}
+
+/* Most are small. */
+static inline uint64_t get_U(struct get *g) {
+    if (g->p != g->end && *g->p < 0x80) return *g->p++;
+    return get_long(g);
 }
 
 static int64_t get_MONEY(struct get *g) {
@@ -224,9 +230,9 @@ static void get_usage(struct get *g, struct usage *u, struct usage_cost *c) {
     u->service_tier = (bits >> 4) & 15;
     u->suspect = (bits >> 8) & 1;
     c->total = get_MONEY(g);
-    for (unsigned i = 0; i < USAGE_CLASSES; i++) {
-        c->rate[i] = PRICE_UNKNOWN;
-        if (!(used >> i & 1)) continue;
+    for (unsigned i = 0; i < USAGE_CLASSES; i++) c->rate[i] = PRICE_UNKNOWN;
+    for (used &= (1u << USAGE_CLASSES) - 1; used; used &= used - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(used);
         u->units[i] = unzigzag(get_U(g));
         c->rate[i] = get_MONEY(g);
         c->cost[i] = get_MONEY(g);
@@ -265,7 +271,7 @@ static void get_begin(struct get *g, struct folded *f) {
     struct facts facts;
     struct fact_named named[FACTS_NAMED_MAX];
     if (get_facts(g, &facts, named) && !f->labelled) {
-        memcpy(f->named, named, sizeof named);
+        memcpy(f->named, named, facts.named_count * sizeof *named);
         f->facts = facts;
         f->facts.named = f->named;
         f->has_facts = true;
@@ -328,7 +334,7 @@ static void get_amend(struct get *g, struct folded *f) {
     }
     struct record_amend *was = &f->amend;
     if (labelled) {
-        memcpy(f->named, named, sizeof named);
+        memcpy(f->named, named, facts.named_count * sizeof *named);
         f->facts = facts;
         f->facts.named = f->named;
         f->has_facts = f->labelled = true;
@@ -345,7 +351,8 @@ static void get_amend(struct get *g, struct folded *f) {
 }
 
 void folded_init(struct folded *f) {
-    memset(f, 0, offsetof(struct folded, attempt));
+    /* What counts tell of needs no clearing. */
+    memset(f, 0, offsetof(struct folded, named));
     memset((char *)f + offsetof(struct folded, attempt_count), 0,
            sizeof *f - offsetof(struct folded, attempt_count));
     f->r.cost = f->r.baseline_cost = f->r.observed_cost = f->r.cost_lines.total = COST_UNKNOWN;

@@ -3,7 +3,7 @@
 
 enum { EXP_MIN = 6, STEPS = 4 };
 
-static unsigned bucket(uint64_t us) {
+unsigned hist_bucket(uint64_t us) {
     if (us < 1u << EXP_MIN) return 0;
     unsigned e = 63u - (unsigned)__builtin_clzll(us);
     unsigned i = 1 + STEPS * (e - EXP_MIN) + (unsigned)(us >> (e - 2) & 3);
@@ -15,8 +15,6 @@ static uint64_t lower(unsigned i) {
     unsigned e = EXP_MIN + (i - 1) / STEPS;
     return (uint64_t)(STEPS + (i - 1) % STEPS) << (e - 2);
 }
-
-void hist_add(struct hist *h, uint64_t us, int32_t n) { h->count[bucket(us)] += (uint32_t)n; }
 
 void hist_merge(struct hist *h, const struct hist *other) {
     for (unsigned i = 0; i < HIST_BUCKETS; i++) h->count[i] += other->count[i];

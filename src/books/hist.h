@@ -11,7 +11,8 @@ struct hist {
     uint32_t count[HIST_BUCKETS];
 };
 
-void hist_add(struct hist *h, uint64_t us, int32_t n); /* n = -1 takes one away again */
+/* Where a latency is counted. */
+unsigned hist_bucket(uint64_t us);
 void hist_merge(struct hist *h, const struct hist *other);
 /* Sparse text of bytes: pairs of varints (buckets skipped, count). */
 void hist_write(const struct hist *h, buf *out);

@@ -33,7 +33,7 @@ static bool write_batch(struct rescue *r, const char *segment, size_t at) {
         return false;
     }
     if (!store_commit(b->store, r->e)) return false;
-    queue_drop(&r->queue, &r->fold);
+    queue_written(b, &r->queue, &r->fold);
     return books_bound_log(b, r->e);
 }
 

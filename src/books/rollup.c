@@ -278,13 +278,18 @@ static bool find_dims(struct rollup *r, const struct cell_call *c, struct dim_se
     return true;
 }
 
-bool rollup_add(struct rollup *r, uint64_t at, const struct cell_call *call, int sign, err *e) {
+bool rollup_part(struct rollup *r, uint64_t at, const struct cell_call *call, struct cell_part *out, err *e) {
     struct dim_set dims;
     if (!find_dims(r, call, &dims, e)) return false;
-    int64_t hour = (int64_t)(at / HOUR_US);
-    for (unsigned i = 0; i < DIM_COUNT; i++) cell_add(set_get(&r->pending, hour, dims.id[i]), call, sign);
-    cell_pack(hour, dims.id, call, sign, &r->journal_text);
+    out->hour = (int64_t)(at / HOUR_US);
+    memcpy(out->dim, dims.id, sizeof out->dim);
+    cell_part_of(call, out);
     return true;
+}
+
+void rollup_add(struct rollup *r, const struct cell_part *p, int sign) {
+    for (unsigned i = 0; i < DIM_COUNT; i++) cell_add(set_get(&r->pending, p->hour, p->dim[i]), p, sign);
+    cell_pack(p, sign, &r->journal_text);
 }
 
 /* ---- the journal ---- */

@@ -59,8 +59,11 @@ struct rollup *rollup_new(sqlite3 *db, const uint64_t key[2]);
 void rollup_free(struct rollup *r);
 /* What `f` adds to its cell. `cut`: it was cut by a crash. */
 void rollup_of(const struct folded *f, str gateway, bool cut, struct cell_call *out);
-/* Adds (sign 1) or takes away (-1) a call that began at `at`, within the caller's transaction. */
-bool rollup_add(struct rollup *r, uint64_t at, const struct cell_call *c, int sign, err *e);
+struct cell_part; /* cell.h */
+/* What the call, which began at `at`, adds to its cells. */
+bool rollup_part(struct rollup *r, uint64_t at, const struct cell_call *c, struct cell_part *out, err *e);
+/* Adds (sign 1) or takes away (-1) a call, within the caller's transaction. */
+void rollup_add(struct rollup *r, const struct cell_part *p, int sign);
 /* Before the caller's commit: journals what was added since the last one, unless it was flushed. */
 bool rollup_journal(struct rollup *r, err *e);
 /* Moves what was journalled into the cells, within the caller's transaction. */

@@ -24,7 +24,8 @@ void queue_add(struct call_queue *q, struct fold_call *c) {
     q->count++;
 }
 
-void queue_drop(struct call_queue *q, struct fold *fold) {
+/* Drops the queued calls from the table: they are written. */
+static void queue_drop(struct call_queue *q, struct fold *fold) {
     for (struct fold_call *c = q->first, *next; c; c = next) {
         next = c->queue;
         if (c->place) c->place->open--;
@@ -180,42 +181,94 @@ static void cut_call(struct folded *f) {
     r->attempts = f->attempt_count;
 }
 
-static bool write_call(struct books *b, const struct fold_call *c, str gateway, bool cut, err *e) {
+/* Calls whose rows are written together. */
+struct batch {
+    const struct fold_call *call[STORE_BATCH];
+    bool cut[STORE_BATCH];
+    unsigned count;
+    struct call_alone {
+        const struct fold_call *call[STORE_BATCH];
+        unsigned count;
+    } alone;
+};
+
+/* Decodes it into b->folded; returns whether it was cut. */
+static bool read_call(struct books *b, const struct fold_call *c, bool cut) {
     struct folded *f = &b->folded;
     fold_decode(c, f);
-    enum stored s;
-    if (!f->begun && !f->ended && f->attempt_count == 0) {
-        s = store_amend(b->store, f, e);
-        if (s == STORED_NEW) atomic_fetch_add(&b->unknown, 1);
-        return s != STORED_FAILED;
-    }
     if (!f->begun) { /* its begin was lost to a corrupt segment: the id knows the time */
         uint64_t ms = 0;
         for (int i = 0; i < 6; i++) ms = ms << 8 | f->r.id.b[i];
         f->r.time_us = ms * 1000;
     }
-    bool really_cut = cut && !f->ended;
-    if (really_cut) cut_call(f);
-    s = store_put(b->store, f, gateway, really_cut, e);
-    if (s == STORED_KNOWN) atomic_fetch_add(&b->known, 1);
-    if (s == STORED_NEW && really_cut) atomic_fetch_add(&b->cut, 1);
-    if (s == STORED_NEW) atomic_fetch_add(&b->rows, 1);
-    return s != STORED_FAILED && (!c->spilled || store_unspill(b->store, c->id, e));
+    if (!cut || f->ended) return false;
+    cut_call(f);
+    return true;
+}
+
+static bool is_amendment(const struct folded *f) { return !f->begun && !f->ended && f->attempt_count == 0; }
+
+static bool write_alone(struct books *b, const struct fold_call *c, str gateway, bool cut, struct tally *t, err *e) {
+    struct folded *f = &b->folded;
+    bool was_cut = read_call(b, c, cut);
+    if (is_amendment(f)) {
+        enum stored s = store_amend(b->store, f, e);
+        t->unknown += s == STORED_NEW;
+        return s != STORED_FAILED;
+    }
+    enum stored s = store_put(b->store, f, gateway, was_cut, e);
+    t->known += s == STORED_KNOWN;
+    t->rows += s == STORED_NEW;
+    t->cut += s == STORED_NEW && was_cut;
+    return s != STORED_FAILED;
+}
+
+static bool write_batch(struct books *b, struct batch *w, str gateway, bool cut, struct tally *t, err *e) {
+    uint64_t alone;
+    if (!store_write(b->store, &alone, e)) return false;
+    for (unsigned i = 0; i < w->count; i++) {
+        if (alone >> i & 1) {
+            if (!write_alone(b, w->call[i], gateway, cut, t, e)) return false;
+            continue;
+        }
+        t->rows++;
+        t->cut += w->cut[i];
+    }
+    for (unsigned i = 0; i < w->alone.count; i++)
+        if (!write_alone(b, w->alone.call[i], gateway, cut, t, e)) return false;
+    w->count = w->alone.count = 0;
+    return true;
 }
 
 bool write_queue(struct books *b, struct call_queue *q, str gateway, bool cut, err *e) {
-    uint64_t rows = atomic_load(&b->rows), known = atomic_load(&b->known), were_cut = atomic_load(&b->cut),
-             unknown = atomic_load(&b->unknown);
+    struct batch w = {.count = 0};
+    struct tally *t = &b->tally;
+    *t = (struct tally){0};
     for (struct fold_call *c = q->first; c; c = c->queue) {
-        if (write_call(b, c, gateway, cut, e)) continue;
-        /* The transaction will be rolled back, and all of this counted again. */
-        atomic_store(&b->rows, rows);
-        atomic_store(&b->known, known);
-        atomic_store(&b->cut, were_cut);
-        atomic_store(&b->unknown, unknown);
-        return false;
+        bool was_cut = read_call(b, c, cut);
+        enum stored s = is_amendment(&b->folded) ? STORED_ALONE
+                                                 : store_queue(b->store, &b->folded, gateway, was_cut, e);
+        if (s == STORED_FAILED) return false;
+        if (s == STORED_ALONE) {
+            w.alone.call[w.alone.count++] = c;
+        } else {
+            w.cut[w.count] = was_cut;
+            w.call[w.count++] = c;
+        }
+        if ((store_full(b->store) || w.alone.count == STORE_BATCH) && !write_batch(b, &w, gateway, cut, t, e))
+            return false;
+        if (c->spilled && !store_unspill(b->store, c->id, e)) return false;
     }
-    return true;
+    return write_batch(b, &w, gateway, cut, t, e);
+}
+
+void queue_written(struct books *b, struct call_queue *q, struct fold *fold) {
+    atomic_fetch_add(&b->rows, b->tally.rows);
+    atomic_fetch_add(&b->known, b->tally.known);
+    atomic_fetch_add(&b->cut, b->tally.cut);
+    atomic_fetch_add(&b->unknown, b->tally.unknown);
+    b->tally = (struct tally){0};
+    queue_drop(q, fold);
 }
 
 struct spill {
@@ -284,7 +337,7 @@ static void settle(struct books *b) {
         struct spill s = {b, pinned(&b->reader[i]), b->reader[i].current, NULL, true};
         if (s.from) fold_each(&b->fold, respan_call, &s);
     }
-    queue_drop(&b->queue, &b->fold);
+    queue_written(b, &b->queue, &b->fold);
     b->dropped.count = 0;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < b->spool->count; i++) {

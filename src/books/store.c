@@ -7,28 +7,25 @@
  * attempt and usage_line. Two calls that began in the same microsecond: the later one takes the next
  * free one.
  *
- * Writing a call twice is noticed by its id, at no cost: the second meets the first under its key. */
+ * Rows are collected and inserted many at a time (row.c), those whose key is free. The others, and those that
+ * need rows in other tables, are placed one by one: writing a call twice is noticed by its id, as the second meets
+ * the first under its key. */
 #include "books/store.h"
 
 #include "base/clock.h"
+#include "books/cell.h"
 #include "books/ledger.h"
 #include "books/names.h"
-#include "books/rollup.h"
+#include "books/row.h"
 #include "books/schema.h"
-#include "books/store_dict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROBES_MAX = 4096, TEXT_MAX = 1 << 20, ROLLUP_FLUSH_US = 60000000, ROLLUP_CELLS_MAX = 8192 };
+enum { PROBES_MAX = 4096, TEXT_MAX = 1 << 20, TEXT_ROW_MAX = TEXT_MAX / 2, ROLLUP_FLUSH_US = 60000000, ROLLUP_CELLS_MAX = 8192 };
 
 /* Statements that are prepared once: X(name, SQL). */
 #define STATEMENTS(X)                                                                                             \
-    X(call, "INSERT INTO call(at,id,who,route,kind,user,session,tags,error,cost,baseline_cost,routing_cost,"      \
-            "observed_cost,attempts,input_tokens,cached_tokens,output_tokens,reasoning_tokens,rates,start_us,"    \
-            "first_byte_us,end_us,ttft_us,duration_us,overhead_us,quality,quality_source,task_confidence,"        \
-            "difficulty,propensity,candidates,expected,prompt_hash,template_hash,answer,facts)"                   \
-            " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                   \
     X(relabel, "UPDATE call SET kind=?2, quality=?3, quality_source=?4, task_confidence=?5, difficulty=?6,"       \
                " template_hash=?7, facts=?8, prompt_hash=?9 WHERE at=?1")                                         \
     X(id_at, "SELECT id FROM call WHERE at=?")                                                                    \
@@ -50,14 +47,26 @@ enum {
         Q_COUNT
 };
 
+_Static_assert((int)STORE_BATCH <= (int)ROW_FEED_MAX, "one statement writes a batch");
+
+/* A row that waits for the others, and what it adds to the sums. */
+struct waiting {
+    struct row row;
+    struct cell_part part;
+};
+
 struct store {
     sqlite3 *db;
-    sqlite3_stmt *q[Q_COUNT];
+    sqlite3_stmt *q[Q_COUNT], *insert;
+    struct row_feed feed;
+    struct waiting *batch;
+    const struct row *rows[STORE_BATCH];
+    unsigned waiting;
     struct store_dict dict;
     struct rollup *rollup;
     struct ledger *reader;
-    arena a; /* of one amendment */
-    buf text;
+    arena a;  /* of one amendment */
+    buf text; /* of the rows that wait, or of one that doesn't */
     uint64_t key[2];
     bool any_forgotten;   /* the table has rows */
     int64_t data_version; /* PRAGMA data_version of what we remember; -1: nothing valid */
@@ -85,8 +94,11 @@ struct store *store_open(const char *path, bool full_sync, bool *garbage, err *e
         memcpy(st->key, key, sizeof key);
         store_dict_init(&st->dict, db, key);
         st->rollup = rollup_new(db, key);
+        st->batch = xcalloc(STORE_BATCH, sizeof *st->batch);
+        for (unsigned i = 0; i < STORE_BATCH; i++) st->rows[i] = &st->batch[i].row;
+        st->feed.row = st->rows;
         st->reader = ledger_over(db, e);
-        good = st->reader != NULL;
+        good = st->reader != NULL && (st->insert = row_feed_open(db, &st->feed, e)) != NULL;
     }
     for (int i = 0; good && i < Q_COUNT; i++)
         good =
@@ -100,12 +112,14 @@ struct store *store_open(const char *path, bool full_sync, bool *garbage, err *e
 void store_close(struct store *st) {
     if (!st) return;
     for (int i = 0; i < Q_COUNT; i++) sqlite3_finalize(st->q[i]);
+    sqlite3_finalize(st->insert);
     store_dict_free(&st->dict);
     rollup_free(st->rollup);
     ledger_close(st->reader);
     sqlite3_close(st->db);
     arena_free(&st->a);
     buf_free(&st->text);
+    free(st->batch);
     free(st);
 }
 
@@ -135,6 +149,7 @@ bool store_begin(struct store *st, err *e) {
 }
 
 bool store_commit(struct store *st, err *e) {
+    invariant(st->waiting == 0);
     uint64_t now = clock_mono_us();
     unsigned cells = rollup_pending(st->rollup);
     bool due = cells > ROLLUP_CELLS_MAX || (cells && now - st->flushed > ROLLUP_FLUSH_US);
@@ -161,6 +176,7 @@ bool store_flush(struct store *st, err *e) {
 void store_rollback(struct store *st) {
     sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
     store_dict_clear(&st->dict);
+    st->waiting = 0;
     st->data_version = -1; /* with the next transaction the rollups are read from their journal again */
 }
 
@@ -185,88 +201,7 @@ static void put_blob(struct binder *b, const void *p, size_t n) {
     sqlite3_bind_blob(b->q, b->at++, p, (int)n, SQLITE_STATIC);
 }
 
-/* ---- the parts of a row ---- */
-
-/* Number of a name, 0 (NULL in the row) for the empty one. False on failure. */
-static bool name_id(struct store *st, enum store_table t, str name, int64_t *id, err *e) {
-    *id = 0;
-    return name.n == 0 || (*id = store_dict_id(&st->dict, t, &name, e)) != 0;
-}
-
-static int64_t who_id(struct store *st, const struct record *r, str gateway, err *e) {
-    str v[3] = {gateway, r->key, r->team};
-    for (int i = 0; i < 3; i++)
-        if (!v[i].p) v[i] = STR("");
-    return store_dict_id(&st->dict, TABLE_who, v, e);
-}
-
-static int64_t route_id(struct store *st, const struct record *r, err *e) {
-    str v[15] = {r->dialect,        r->endpoint,      r->requested_model, r->rule,          r->tier,
-                 r->provider,       r->model,         r->baseline_model,  r->observed_tier, r->observed_model,
-                 r->config_version, r->price_version, r->service_tier,    r->dropped,       STR_NONE};
-    if (r->observed_named) v[14] = r->observed_named == OBSERVED_NAMED ? STR("1") : STR("2");
-    for (int i = 0; i < 15; i++)
-        if (!v[i].p) v[i] = STR("");
-    return store_dict_id(&st->dict, TABLE_route, v, e);
-}
-
-static str small_int(char *out, uint64_t v) { return str_make(out, fmt_u64(out, v)); }
-
-static int64_t kind_id(struct store *st, const struct record *r, err *e) {
-    const struct facts *f = r->facts;
-    char status[20];
-    str v[9] = {str_from(task_name(f ? (enum task)f->task : TASK_UNKNOWN)),
-                str_from(task_source_name(f ? (enum task_source)f->task_source : TASK_BY_NONE)),
-                str_from(stakes_name(f ? (enum stakes)f->stakes : STAKES_NORMAL)),
-                r->stream ? STR("1") : STR("0"),
-                small_int(status, r->status),
-                str_from(cache_names[r->cache < 3 ? r->cache : 0]),
-                str_from(finish_names[r->finish < 6 ? r->finish : FINISH_OTHER]),
-                str_from(token_source_names[r->usage.source < 4 ? r->usage.source : 0]),
-                r->usage.suspect ? STR("1") : STR("0")};
-    return store_dict_id(&st->dict, TABLE_kind, v, e);
-}
-
-static int64_t line_cost(int64_t units, int64_t rate) {
-    __extension__ __int128 c = ((__int128)units * rate + 500000) / 1000000;
-    return c > INT64_MAX ? COST_UNKNOWN : (int64_t)c;
-}
-
-/* Whether all that was used is of the four usual classes, at costs that units and rate give: then the
- * lines can be told from the row. */
-static bool usage_plain(const struct usage *u, const struct usage_cost *c) {
-    static const uint32_t usual =
-        1u << USAGE_INPUT | 1u << USAGE_CACHED_INPUT | 1u << USAGE_OUTPUT | 1u << USAGE_REASONING;
-    for (unsigned i = 0; i < USAGE_CLASSES; i++) {
-        if (!u->units[i]) continue;
-        if (!(usual >> i & 1) || u->units[i] < 0 || u->units[i] > (int64_t)1 << 40) return false;
-        /* SQL computes in 64 bits */
-        if (c->rate[i] != PRICE_UNKNOWN &&
-            (c->rate[i] < 0 || (u->units[i] && c->rate[i] > (INT64_MAX - 500000) / u->units[i]) ||
-             c->cost[i] != line_cost(u->units[i], c->rate[i])))
-            return false;
-        if (c->rate[i] == PRICE_UNKNOWN && c->cost[i] != COST_UNKNOWN) return false;
-    }
-    return true;
-}
-
-static bool usage_none(const struct usage *u) {
-    for (unsigned i = 0; i < USAGE_CLASSES; i++)
-        if (u->units[i]) return false;
-    return true;
-}
-
-/* Rates of classes that were not used are left out of the tuple, not told apart. */
-static int64_t rates_id(struct store *st, const struct usage *u, const struct usage_cost *c, err *e) {
-    static const unsigned usual[4] = {USAGE_INPUT, USAGE_CACHED_INPUT, USAGE_OUTPUT, USAGE_REASONING};
-    char text[4][24];
-    str v[4];
-    for (int i = 0; i < 4; i++) {
-        int64_t rate = u->units[usual[i]] ? c->rate[usual[i]] : PRICE_UNKNOWN;
-        v[i] = rate == PRICE_UNKNOWN ? STR_NONE : small_int(text[i], (uint64_t)rate);
-    }
-    return store_dict_id(&st->dict, TABLE_rates, v, e);
-}
+/* ---- rows beside the call's ---- */
 
 static bool put_lines(struct store *st, int64_t at, unsigned attempt, const struct usage *u,
                       const struct usage_cost *c, err *e) {
@@ -284,36 +219,19 @@ static bool put_lines(struct store *st, int64_t at, unsigned attempt, const stru
     return true;
 }
 
-static bool same_usage(const struct usage *a, const struct usage *b) {
-    return memcmp(a->units, b->units, sizeof a->units) == 0;
-}
-
-/* Number of the attempt whose usage is the call's, 0 when none is. */
-static unsigned winner(const struct folded *f) {
-    if (usage_none(&f->r.usage)) return 0;
-    for (unsigned n = f->attempt_count; n > 0; n--)
-        if (f->attempt[n - 1].n && same_usage(&f->attempt[n - 1].usage, &f->r.usage)) return n;
-    return f->r.attempts;
-}
-
-/* An only attempt without a fault whose cost and usage are the call's: told from the row. */
-static bool attempt_plain(const struct folded *f) {
-    const struct record *r = &f->r;
-    const struct record_attempt *t = &f->attempt[0];
-    return f->attempt_count == 1 && r->attempts == 1 && t->error.n == 0 && t->status == r->status &&
-           t->cost.total == r->cost && same_usage(&t->usage, &r->usage) &&
-           t->target.n == r->provider.n + 1 + r->model.n && str_starts(t->target, r->provider) &&
-           str_ends(t->target, r->model) && t->target.p[r->provider.n] == '/';
+/* Number of a name, 0 (NULL in the row) for the empty one. False on failure. */
+static bool name_id(struct store *st, str name, int64_t *id, err *e) {
+    *id = 0;
+    return name.n == 0 || (*id = store_dict_id(&st->dict, TABLE_name, &name, e)) != 0;
 }
 
 static bool put_attempts(struct store *st, int64_t at, const struct folded *f, err *e) {
-    unsigned won = winner(f);
+    unsigned won = row_winner(f);
     for (unsigned i = 0; i < f->attempt_count; i++) {
         const struct record_attempt *t = &f->attempt[i];
         if (!t->n) continue; /* its event was lost */
         int64_t target, error;
-        if (!name_id(st, TABLE_name, t->target, &target, e) || !name_id(st, TABLE_name, t->error, &error, e))
-            return false;
+        if (!name_id(st, t->target, &target, e) || !name_id(st, t->error, &error, e)) return false;
         struct binder b = {st->q[Q_attempt], 1};
         put_int(&b, at);
         put_int(&b, t->n);
@@ -331,178 +249,6 @@ static bool put_attempts(struct store *st, int64_t at, const struct folded *f, e
     return true;
 }
 
-/* What the row's other columns say is left out; ledger.c puts it back. */
-static str facts_text(struct store *st, const struct record *r, int64_t at) {
-    struct facts f = *r->facts, none;
-    facts_init(&none);
-    f.model = f.key = f.team = f.user = f.session = STR_NONE;
-    f.tag_count = 0;
-    f.task = none.task;
-    f.task_source = none.task_source;
-    f.stakes = none.stakes;
-    f.task_confidence = none.task_confidence;
-    f.difficulty = none.difficulty;
-    f.template_hash = 0;
-    f.stream ^= r->stream; /* what differs from the row, which it hardly ever does */
-    f.hour = (uint8_t)((f.hour + 24 - (uint64_t)at / HOUR_US % 24) % 24);
-    size_t from = st->text.n;
-    facts_write(&f, &st->text);
-    return str_make(st->text.p + from, st->text.n - from);
-}
-
-static str tags_text(struct store *st, const struct facts *f) {
-    size_t from = st->text.n;
-    for (unsigned i = 0; i < f->tag_count; i++) {
-        if (i) buf_char(&st->text, ',');
-        buf_str(&st->text, f->tag[i]);
-    }
-    return str_make(st->text.p + from, st->text.n - from);
-}
-
-/* The names go to the dictionary, the numbers to the row: "12,340" or, with scores, "12,340;0.9,0.95". */
-static bool candidates_of(struct store *st, const struct record *r, int64_t *id, str *expected, err *e) {
-    *id = 0;
-    *expected = STR_NONE;
-    if (!r->candidate_count) return true;
-    size_t from = st->text.n;
-    jw w;
-    jw_init(&w, &st->text);
-    jw_array(&w);
-    for (unsigned i = 0; i < r->candidate_count; i++) jw_string(&w, r->candidate[i].target);
-    jw_array_end(&w);
-    str names = str_make(st->text.p + from, st->text.n - from);
-    if (!(*id = store_dict_id(&st->dict, TABLE_candidates, &names, e))) return false;
-    st->text.n = from;
-    bool scored = false;
-    for (unsigned i = 0; i < r->candidate_count; i++) {
-        if (i) buf_char(&st->text, ',');
-        if (r->candidate[i].expected_cost == COST_UNKNOWN)
-            buf_strz(&st->text, "null");
-        else
-            buf_i64(&st->text, r->candidate[i].expected_cost);
-        scored |= r->candidate[i].score >= 0;
-    }
-    for (unsigned i = 0; scored && i < r->candidate_count; i++) {
-        buf_char(&st->text, i ? ',' : ';');
-        if (r->candidate[i].score < 0)
-            buf_strz(&st->text, "null");
-        else
-            buf_printf(&st->text, "%.9g", (double)r->candidate[i].score);
-    }
-    *expected = str_make(st->text.p + from, st->text.n - from);
-    return true;
-}
-
-/* ---- the key ---- */
-
-static uint64_t id_ms(struct uuid id) {
-    uint64_t ms = 0;
-    for (int i = 0; i < 6; i++) ms = ms << 8 | id.b[i];
-    return ms;
-}
-
-static bool same_id(struct uuid id, const unsigned char *stored, int n) {
-    return n == 16 ? memcmp(stored, id.b, 16) == 0 : n == 10 && memcmp(stored, id.b + 6, 10) == 0;
-}
-
-/* The key under which the call is, or can be, stored. */
-static enum stored place(struct store *st, struct uuid id, uint64_t time_us, int64_t *at, err *e) {
-    sqlite3_stmt *q = st->q[Q_id_at];
-    *at = time_us > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)time_us;
-    for (int i = 0; i < PROBES_MAX; i++, ++*at) {
-        sqlite3_bind_int64(q, 1, *at);
-        int rc = sqlite3_step(q);
-        bool known = rc == SQLITE_ROW && same_id(id, sqlite3_column_blob(q, 0), sqlite3_column_bytes(q, 0));
-        sqlite3_reset(q);
-        if (known) return STORED_KNOWN;
-        if (rc == SQLITE_DONE) return STORED_NEW;
-        if (rc != SQLITE_ROW) break;
-    }
-    fail(e, "no place for a call at %lld: %s", (long long)*at, sqlite3_errmsg(st->db));
-    return STORED_FAILED;
-}
-
-/* ---- a call ---- */
-
-struct row_ids {
-    int64_t who, route, kind, user, session, tags, error, rates, candidates;
-    str expected, facts;
-    bool plain_usage, plain_attempt;
-};
-
-static bool row_ids_of(struct store *st, const struct folded *f, str gateway, int64_t at, struct row_ids *o,
-                       err *e) {
-    const struct record *r = &f->r;
-    str tags = r->facts ? tags_text(st, r->facts) : STR_NONE;
-    if (!(o->who = who_id(st, r, gateway, e)) || !(o->route = route_id(st, r, e)) ||
-        !(o->kind = kind_id(st, r, e)) || !name_id(st, TABLE_user, r->user, &o->user, e) ||
-        !name_id(st, TABLE_session, r->session, &o->session, e) || !name_id(st, TABLE_name, tags, &o->tags, e) ||
-        !name_id(st, TABLE_name, r->error, &o->error, e) || !candidates_of(st, r, &o->candidates, &o->expected, e))
-        return false;
-    o->plain_usage = usage_none(&r->usage) || (winner(f) == r->attempts && usage_plain(&r->usage, &r->cost_lines));
-    o->rates = 0;
-    if (o->plain_usage && !usage_none(&r->usage) && !(o->rates = rates_id(st, &r->usage, &r->cost_lines, e)))
-        return false;
-    o->plain_attempt = attempt_plain(f);
-    o->facts = r->facts ? facts_text(st, r, at) : STR_NONE;
-    return true;
-}
-
-static bool insert_row(struct store *st, const struct folded *f, int64_t at, const struct row_ids *o, err *e) {
-    const struct record *r = &f->r;
-    bool odd = id_ms(r->id) != (uint64_t)at / 1000;
-    struct binder b = {st->q[Q_call], 1};
-    put_int(&b, at);
-    put_blob(&b, odd ? r->id.b : r->id.b + 6, odd ? 16 : 10);
-    put_int(&b, o->who);
-    put_int(&b, o->route);
-    put_int(&b, o->kind);
-    put_nonzero(&b, (uint64_t)o->user);
-    put_nonzero(&b, (uint64_t)o->session);
-    put_nonzero(&b, (uint64_t)o->tags);
-    put_nonzero(&b, (uint64_t)o->error);
-    put_money(&b, r->cost);
-    put_money(&b, r->baseline_cost);
-    put_money(&b, r->routing_cost);
-    put_money(&b, r->observed_model.n ? r->observed_cost : COST_UNKNOWN);
-    put_int(&b, f->ended ? r->attempts : f->attempt_count);
-    bool counted = r->usage.source != TOKENS_NONE;
-    counted ? put_int(&b, usage_input_tokens(&r->usage)) : put_null(&b);
-    counted ? put_int(&b, r->usage.units[USAGE_CACHED_INPUT] + r->usage.units[USAGE_CACHED_AUDIO]) : put_null(&b);
-    counted ? put_int(&b, usage_output_tokens(&r->usage)) : put_null(&b);
-    counted ? put_int(&b, r->usage.units[USAGE_REASONING]) : put_null(&b);
-    put_nonzero(&b, (uint64_t)o->rates);
-    const struct record_attempt *t = o->plain_attempt ? &f->attempt[0] : NULL;
-    t ? put_time(&b, t->start_us) : put_null(&b);
-    t ? put_nonzero(&b, t->first_byte_us) : put_null(&b);
-    t ? put_time(&b, t->end_us) : put_null(&b);
-    put_nonzero(&b, r->ttft_us);
-    f->ended ? put_time(&b, r->duration_us) : put_null(&b);
-    f->ended ? put_time(&b, r->overhead_us) : put_null(&b);
-    if (f->amend.quality < 0) {
-        put_null(&b);
-        put_null(&b);
-    } else {
-        sqlite3_bind_double(b.q, b.at++, (double)f->amend.quality);
-        put_nonzero(&b, name_index(quality_names, QUALITY_SOURCES, f->amend.quality_source));
-    }
-    put_share(&b, r->facts ? r->facts->task_confidence : -1);
-    put_share(&b, r->facts ? r->facts->difficulty : -1);
-    sqlite3_bind_double(b.q, b.at++, r->propensity);
-    put_nonzero(&b, (uint64_t)o->candidates);
-    put_text(&b, o->expected);
-    put_nonzero(&b, r->prompt_hash);
-    put_nonzero(&b, r->facts ? r->facts->template_hash : 0);
-    put_nonzero(&b, r->answer_id.n ? fingerprint(r->answer_id) : 0);
-    put_text(&b, o->facts);
-    if (!done(st, Q_call, e)) return false;
-    if (!odd) return true;
-    b = (struct binder){st->q[Q_odd], 1};
-    put_blob(&b, r->id.b, 16);
-    put_int(&b, at);
-    return done(st, Q_odd, e);
-}
-
 /* A row of its own for what the call's row has no room for: another source's score, words. */
 static bool put_quality(struct store *st, int64_t at, const struct record_amend *m, err *e) {
     struct binder b = {st->q[Q_quality], 1};
@@ -518,7 +264,43 @@ static bool put_quality(struct store *st, int64_t at, const struct record_amend 
     return done(st, Q_quality, e);
 }
 
+static bool put_odd(struct store *st, struct uuid id, int64_t at, err *e) {
+    struct binder b = {st->q[Q_odd], 1};
+    put_blob(&b, id.b, 16);
+    put_int(&b, at);
+    return done(st, Q_odd, e);
+}
+
 static bool has_words(const struct record_amend *m) { return m->label.n || m->comment.n; }
+
+/* ---- the key ---- */
+
+static bool same_id(struct uuid id, const unsigned char *stored, int n) {
+    return n == 16 ? memcmp(stored, id.b, 16) == 0 : n == 10 && memcmp(stored, id.b + 6, 10) == 0;
+}
+
+static int64_t first_key(uint64_t time_us) {
+    return time_us > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)time_us;
+}
+
+/* The key under which the call is, or can be, stored. */
+static enum stored place(struct store *st, struct uuid id, uint64_t time_us, int64_t *at, err *e) {
+    sqlite3_stmt *q = st->q[Q_id_at];
+    *at = first_key(time_us);
+    for (int i = 0; i < PROBES_MAX; i++, ++*at) {
+        sqlite3_bind_int64(q, 1, *at);
+        int rc = sqlite3_step(q);
+        bool known = rc == SQLITE_ROW && same_id(id, sqlite3_column_blob(q, 0), sqlite3_column_bytes(q, 0));
+        sqlite3_reset(q);
+        if (known) return STORED_KNOWN;
+        if (rc == SQLITE_DONE) return STORED_NEW;
+        if (rc != SQLITE_ROW) break;
+    }
+    fail(e, "no place for a call at %lld: %s", (long long)*at, sqlite3_errmsg(st->db));
+    return STORED_FAILED;
+}
+
+/* ---- a call ---- */
 
 /* Whether the user was forgotten after this call began. */
 static bool is_forgotten(struct store *st, const struct record *r) {
@@ -531,30 +313,78 @@ static bool is_forgotten(struct store *st, const struct record *r) {
     return yes;
 }
 
-/* Nobody's any more: only its sums are kept. */
-static enum stored put_sums(struct store *st, const struct folded *f, str gateway, bool cut, err *e) {
+/* What the call adds to the sums; `row`: its row, NULL: none is kept. */
+static bool sums_of(struct store *st, const struct folded *f, str gateway, bool cut, int64_t at,
+                    const struct row *row, struct cell_part *out, err *e) {
     struct cell_call cell;
     rollup_of(f, gateway, cut, &cell);
-    return rollup_add(st->rollup, f->r.time_us, &cell, 1, e) ? STORED_NEW : STORED_FAILED;
+    if (row) { /* three numbers that stand for all that tells cells apart */
+        uint64_t who = (uint64_t)row->v[ROW_who], route = (uint64_t)row->v[ROW_route],
+                 kind = (uint64_t)row->v[ROW_kind];
+        if ((who | route | kind) < 1u << 21) cell.shortcut = who << 42 | route << 21 | kind;
+    }
+    return rollup_part(st->rollup, (uint64_t)at, &cell, out, e);
+}
+
+/* Inserts the first `n` rows of the batch; feed.inserted tells which. */
+static bool insert_rows(struct store *st, unsigned n, err *e) {
+    st->feed.inserted = 0;
+    st->feed.count = n;
+    int rc = sqlite3_step(st->insert);
+    st->feed.count = 0;
+    sqlite3_reset(st->insert);
+    return rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(st->db));
 }
 
 enum stored store_put(struct store *st, const struct folded *f, str gateway, bool cut, err *e) {
+    invariant(st->waiting == 0);
     int64_t at;
     enum stored s = place(st, f->r.id, f->r.time_us, &at, e);
     if (s != STORED_NEW) return s;
-    if (is_forgotten(st, &f->r)) return put_sums(st, f, gateway, cut, e);
+    struct waiting *w = &st->batch[0];
     buf_clear(&st->text);
-    struct row_ids o;
-    struct cell_call cell;
-    if (!row_ids_of(st, f, gateway, at, &o, e) || !insert_row(st, f, at, &o, e)) return STORED_FAILED;
-    if (!o.plain_attempt && !put_attempts(st, at, f, e)) return STORED_FAILED;
-    if (!o.plain_usage && !put_lines(st, at, winner(f), &f->r.usage, &f->r.cost_lines, e)) return STORED_FAILED;
+    if (is_forgotten(st, &f->r)) { /* nobody's any more: only its sums are kept */
+        if (!sums_of(st, f, gateway, cut, at, NULL, &w->part, e)) return STORED_FAILED;
+        rollup_add(st->rollup, &w->part, 1);
+        return STORED_NEW;
+    }
+    if (!row_make(&st->dict, &st->text, f, gateway, at, &w->row, e) ||
+        !sums_of(st, f, gateway, cut, at, &w->row, &w->part, e) || !insert_rows(st, 1, e))
+        return STORED_FAILED;
+    if (row_is_odd(&w->row) && !put_odd(st, f->r.id, at, e)) return STORED_FAILED;
+    if (!w->row.plain_attempt && !put_attempts(st, at, f, e)) return STORED_FAILED;
+    if (!w->row.plain_usage && !put_lines(st, at, row_winner(f), &f->r.usage, &f->r.cost_lines, e))
+        return STORED_FAILED;
     if (f->amended && has_words(&f->amend) && !put_quality(st, at, &f->amend, e)) return STORED_FAILED;
-    rollup_of(f, gateway, cut, &cell);
-    if (((uint64_t)o.who | (uint64_t)o.route | (uint64_t)o.kind) <
-        1u << 21) /* they stand for all that tells cells apart */
-        cell.shortcut = (uint64_t)o.who << 42 | (uint64_t)o.route << 21 | (uint64_t)o.kind;
-    return rollup_add(st->rollup, (uint64_t)at, &cell, 1, e) ? STORED_NEW : STORED_FAILED;
+    rollup_add(st->rollup, &w->part, 1);
+    return STORED_NEW;
+}
+
+enum stored store_queue(struct store *st, const struct folded *f, str gateway, bool cut, err *e) {
+    if (f->amended && has_words(&f->amend)) return STORED_ALONE;
+    if (is_forgotten(st, &f->r)) return STORED_ALONE;
+    if (st->waiting == 0) buf_clear(&st->text);
+    struct waiting *w = &st->batch[st->waiting];
+    int64_t at = first_key(f->r.time_us);
+    if (!row_make(&st->dict, &st->text, f, gateway, at, &w->row, e)) return STORED_FAILED;
+    if (row_is_odd(&w->row) || !w->row.plain_attempt || !w->row.plain_usage) return STORED_ALONE;
+    if (!sums_of(st, f, gateway, cut, at, &w->row, &w->part, e)) return STORED_FAILED;
+    st->waiting++;
+    return STORED_NEW;
+}
+
+bool store_full(const struct store *st) { return st->waiting == STORE_BATCH || st->text.n > TEXT_ROW_MAX; }
+
+bool store_write(struct store *st, uint64_t *alone, err *e) {
+    unsigned n = st->waiting;
+    *alone = 0;
+    st->waiting = 0;
+    if (n == 0) return true;
+    if (!insert_rows(st, n, e)) return false;
+    for (unsigned i = 0; i < n; i++)
+        if (st->feed.inserted >> i & 1) rollup_add(st->rollup, &st->batch[i].part, 1);
+    *alone = ~st->feed.inserted & (UINT64_MAX >> (64 - n));
+    return true;
 }
 
 /* ---- amendments ---- */
@@ -567,7 +397,7 @@ static bool more_trusted(const struct record_amend *m, const struct record_amend
 
 static bool update_row(struct store *st, const struct ledger_call *c, err *e) {
     const struct record *r = &c->f.r;
-    int64_t kind = kind_id(st, r, e);
+    int64_t kind = row_kind(&st->dict, r, e);
     if (!kind) return false;
     buf_clear(&st->text);
     struct binder b = {st->q[Q_relabel], 1};
@@ -581,15 +411,22 @@ static bool update_row(struct store *st, const struct ledger_call *c, err *e) {
     put_share(&b, r->facts ? r->facts->task_confidence : -1);
     put_share(&b, r->facts ? r->facts->difficulty : -1);
     put_nonzero(&b, r->facts ? r->facts->template_hash : 0);
-    put_text(&b, r->facts ? facts_text(st, r, (int64_t)c->at) : STR_NONE);
+    put_text(&b, r->facts ? row_facts(r, (int64_t)c->at, &st->text) : STR_NONE);
     put_nonzero(&b, r->prompt_hash);
     return done(st, Q_relabel, e);
 }
 
+/* Takes the call as it was out of the sums (sign -1), or adds it as it is (1). */
+static bool resum(struct store *st, const struct ledger_call *c, int sign, err *e) {
+    struct cell_part part;
+    if (!sums_of(st, &c->f, c->gateway, c->cut, (int64_t)c->at, NULL, &part, e)) return false;
+    rollup_add(st->rollup, &part, sign);
+    return true;
+}
+
 static bool amend_call(struct store *st, struct ledger_call *c, const struct folded *f, err *e) {
-    struct cell_call before, after;
     const struct record_amend *m = &f->amend;
-    rollup_of(&c->f, c->gateway, c->cut, &before);
+    if (!resum(st, c, -1, e)) return false;
     if (m->quality >= 0 || has_words(m)) {
         /* The row keeps one score; the one that gives way, and all words, go to the table. */
         bool wins = m->quality >= 0 && more_trusted(m, &c->f.amend);
@@ -613,12 +450,11 @@ static bool amend_call(struct store *st, struct ledger_call *c, const struct fol
         c->f.facts.session = c->f.r.session;
         c->f.r.facts = &c->f.facts;
     }
-    if (!update_row(st, c, e)) return false;
-    rollup_of(&c->f, c->gateway, c->cut, &after);
-    return rollup_add(st->rollup, c->at, &before, -1, e) && rollup_add(st->rollup, c->at, &after, 1, e);
+    return update_row(st, c, e) && resum(st, c, 1, e);
 }
 
 enum stored store_amend(struct store *st, const struct folded *f, err *e) {
+    invariant(st->waiting == 0);
     uint64_t at;
     enum ledger_found found = ledger_find(st->reader, f->r.id, &at, e);
     struct ledger_call *c = NULL;

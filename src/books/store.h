@@ -21,10 +21,25 @@ void store_rollback(struct store *st);
 /* Moves journalled sums into the rollups' cells, as otherwise happens once a minute; a transaction of its own. */
 bool store_flush(struct store *st, err *e);
 
-enum stored { STORED_FAILED, STORED_NEW, STORED_KNOWN /* was there before */ };
-/* Writes a call's row (with attempts, usage, rollups). `cut`: it has no end; what is known is booked. */
+enum stored {
+    STORED_FAILED,
+    STORED_NEW,
+    STORED_KNOWN, /* was there before */
+    STORED_ALONE, /* of store_queue: it is to be put by itself */
+};
+/* Writes a call's row (with attempts, usage, rollups). `cut`: it has no end; what is known is booked. Nothing may
+ * wait (store_write). */
 enum stored store_put(struct store *st, const struct folded *f, str gateway, bool cut, err *e);
-/* Applies an amendment to a call that was written before; STORED_KNOWN when done, STORED_NEW when
+
+/* Cheaper, many at a time: STORED_NEW: the call will be the next of those that store_write writes. */
+enum { STORE_BATCH = 32 };
+enum stored store_queue(struct store *st, const struct folded *f, str gateway, bool cut, err *e);
+/* Whether store_write must come before the next call. */
+bool store_full(const struct store *st);
+/* Writes what waits. *alone: a bit for each, in order, that was not written since its place is taken: it is to be put
+ * by itself. */
+bool store_write(struct store *st, uint64_t *alone, err *e);
+/* Applies an amendment to a call that was written before (nothing may wait); STORED_KNOWN when done, STORED_NEW when
  * there is no such call. */
 enum stored store_amend(struct store *st, const struct folded *f, err *e);
 

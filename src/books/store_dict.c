@@ -28,6 +28,8 @@ void store_dict_init(struct store_dict *d, sqlite3 *db, const uint64_t key[2]) {
 
 void store_dict_clear(struct store_dict *d) {
     for (unsigned i = 0; i < TABLE_COUNT; i++) dict_clear(&d->dict[i]);
+    dict_clear(&d->kinds);
+    dict_clear(&d->charges);
 }
 
 void store_dict_free(struct store_dict *d) {
@@ -36,6 +38,8 @@ void store_dict_free(struct store_dict *d) {
         sqlite3_finalize(d->get[i]);
         sqlite3_finalize(d->put[i]);
     }
+    dict_free(&d->kinds);
+    dict_free(&d->charges);
     buf_free(&d->scratch);
 }
 

@@ -7,53 +7,56 @@
  * call did not have: what is not listed was not asked for by any rule of its day, and is not known. */
 #include "facts/facts.h"
 
-#include <stdio.h>
 
 enum { SHARE = 10000 };
 
 enum field_type { F_TASK, F_SOURCE, F_STAKES, F_BOOL, F_U8, F_U16, F_U32, F_U64, F_SHARE, F_HASH, F_STR };
 
-/* short key, contract name, type, member of struct facts */
+/* short key, contract name, type, member of struct facts, its default as facts_init has it */
 #define FIELDS(X)                                                                                                 \
-    X("t", "task", F_TASK, task)                                                                                  \
-    X("ts", "task_source", F_SOURCE, task_source)                                                                 \
-    X("tc", "task_confidence", F_SHARE, task_confidence)                                                          \
-    X("d", "difficulty", F_SHARE, difficulty)                                                                     \
-    X("s", "stakes", F_STAKES, stakes)                                                                            \
-    X("sx", "stakes_hint", F_BOOL, stakes_hint)                                                                   \
-    X("il", "input_length", F_U32, input_length)                                                                  \
-    X("it", "input_tokens", F_U32, input_tokens)                                                                  \
-    X("ot", "output_tokens", F_U32, output_tokens)                                                                \
-    X("tn", "turns", F_U16, turns)                                                                                \
-    X("st", "stream", F_BOOL, stream)                                                                             \
-    X("vi", "vision", F_BOOL, vision)                                                                             \
-    X("au", "audio", F_BOOL, audio)                                                                               \
-    X("to", "tools", F_BOOL, tools)                                                                               \
-    X("tl", "tool_count", F_U16, tool_count)                                                                      \
-    X("sc", "schema", F_BOOL, schema)                                                                             \
-    X("h", "hour", F_U8, hour)                                                                                    \
-    X("sh", "system_hash", F_HASH, system_hash)                                                                   \
-    X("th", "template_hash", F_HASH, template_hash)                                                               \
-    X("gt", "guessed_task", F_TASK, guess)                                                                        \
-    X("gs", "guess_source", F_SOURCE, guess_source)                                                               \
-    X("gc", "guess_confidence", F_SHARE, guess_confidence)                                                        \
-    X("mc", "max_cost_nano", F_U64, max_cost)                                                                     \
-    X("ti", "tier_hint", F_STR, tier_hint)                                                                        \
-    X("sm", "semantic", F_STR, semantic)                                                                          \
-    X("sq", "semantic_score", F_SHARE, semantic_score)                                                            \
-    X("sv", "semantic_version", F_HASH, semantic_version)                                                         \
-    X("m", "model", F_STR, model)                                                                                 \
-    X("k", "key", F_STR, key)                                                                                     \
-    X("te", "team", F_STR, team)                                                                                  \
-    X("u", "user", F_STR, user)                                                                                   \
-    X("se", "session", F_STR, session)
+    X("t", "task", F_TASK, task, 0) \
+    X("ts", "task_source", F_SOURCE, task_source, 0) \
+    X("tc", "task_confidence", F_SHARE, task_confidence, 0) \
+    X("d", "difficulty", F_SHARE, difficulty, -1) \
+    X("s", "stakes", F_STAKES, stakes, STAKES_NORMAL) \
+    X("sx", "stakes_hint", F_BOOL, stakes_hint, 0) \
+    X("il", "input_length", F_U32, input_length, 0) \
+    X("it", "input_tokens", F_U32, input_tokens, 0) \
+    X("ot", "output_tokens", F_U32, output_tokens, 0) \
+    X("tn", "turns", F_U16, turns, 0) \
+    X("st", "stream", F_BOOL, stream, 0) \
+    X("vi", "vision", F_BOOL, vision, 0) \
+    X("au", "audio", F_BOOL, audio, 0) \
+    X("to", "tools", F_BOOL, tools, 0) \
+    X("tl", "tool_count", F_U16, tool_count, 0) \
+    X("sc", "schema", F_BOOL, schema, 0) \
+    X("h", "hour", F_U8, hour, 0) \
+    X("sh", "system_hash", F_HASH, system_hash, 0) \
+    X("th", "template_hash", F_HASH, template_hash, 0) \
+    X("gt", "guessed_task", F_TASK, guess, 0) \
+    X("gs", "guess_source", F_SOURCE, guess_source, 0) \
+    X("gc", "guess_confidence", F_SHARE, guess_confidence, 0) \
+    X("mc", "max_cost_nano", F_U64, max_cost, 0) \
+    X("ti", "tier_hint", F_STR, tier_hint, 0) \
+    X("sm", "semantic", F_STR, semantic, 0) \
+    X("sq", "semantic_score", F_SHARE, semantic_score, -1) \
+    X("sv", "semantic_version", F_HASH, semantic_version, 0) \
+    X("m", "model", F_STR, model, 0) \
+    X("k", "key", F_STR, key, 0) \
+    X("te", "team", F_STR, team, 0) \
+    X("u", "user", F_STR, user, 0) \
+    X("se", "session", F_STR, session, 0)
 
 static const struct field {
     const char *brief, *name;
     enum field_type type;
+    uint8_t lead_n;
     size_t at;
+    int64_t none;
+    const char *lead; /* the key as it stands behind another member */
 } fields[] = {
-#define X(brief, name, type, member) {brief, name, type, offsetof(struct facts, member)},
+#define X(brief, name, type, member, none)                                                                        \
+    {brief, name, type, sizeof ",\"" brief "\":" - 1, offsetof(struct facts, member), none, ",\"" brief "\":"},
     FIELDS(X)
 #undef X
 };
@@ -160,8 +163,8 @@ static int64_t field_get(const struct facts *f, const struct field *d) {
     return 0;
 }
 
-static str hash_text(char out[17], uint64_t h) {
-    snprintf(out, 17, "%016llx", (unsigned long long)h);
+static str hash_text(char out[16], uint64_t h) {
+    for (int i = 15; i >= 0; i--, h >>= 4) out[i] = "0123456789abcdef"[h & 15];
     return str_make(out, 16);
 }
 
@@ -198,31 +201,33 @@ static void write_tags(const struct facts *f, jw *w) {
     jw_array_end(w);
 }
 
+/* Each call's row has this text: the keys are written as they stand in the table. */
 void facts_write(const struct facts *f, buf *out) {
-    struct facts none;
-    facts_init(&none);
+    buf_strz(out, "{\"v\":");
+    buf_u64(out, f->version);
     jw w;
     jw_init(&w, out);
-    jw_object(&w);
-    jw_key(&w, "v");
-    jw_u64(&w, f->version);
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
         const struct field *d = &fields[i];
         const char *p = (const char *)f + d->at;
+        w.comma = false;
         if (d->type == F_STR) {
             if (!((const str *)p)->n) continue;
-            jw_key(&w, d->brief);
+            buf_add(out, d->lead, d->lead_n);
             jw_string(&w, *(const str *)p);
         } else if (d->type == F_HASH) {
-            char hex[17];
+            char hex[16];
             if (!*(const uint64_t *)p) continue;
-            jw_key(&w, d->brief);
+            buf_add(out, d->lead, d->lead_n);
             jw_string(&w, hash_text(hex, *(const uint64_t *)p));
-        } else if (field_get(f, d) != field_get(&none, d)) {
-            jw_key(&w, d->brief);
-            jw_i64(&w, field_get(f, d));
+        } else {
+            int64_t v = field_get(f, d);
+            if (v == d->none) continue;
+            buf_add(out, d->lead, d->lead_n);
+            buf_i64(out, v);
         }
     }
+    w.comma = true;
     if (f->tag_count) {
         jw_key(&w, "g");
         write_tags(f, &w);
@@ -231,7 +236,7 @@ void facts_write(const struct facts *f, buf *out) {
         jw_key(&w, "n");
         write_named(f, &w);
     }
-    jw_object_end(&w);
+    buf_char(out, '}');
 }
 
 /* Sets a field from its compact value; false when it is out of range. */
@@ -326,7 +331,7 @@ bool facts_read(struct facts *f, str json, arena *a, err *e) {
 static void explain_field(const struct facts *f, const struct field *d, jw *w) {
     const char *p = (const char *)f + d->at;
     int64_t x = field_get(f, d);
-    char hex[17];
+    char hex[16];
     switch (d->type) {
     case F_TASK: jw_string(w, str_from(task_name((enum task)x))); break;
     case F_SOURCE: jw_string(w, str_from(task_source_name((enum task_source)x))); break;
