@@ -28,13 +28,14 @@ struct fold_call {
 struct fold {
     struct fold_call **bucket;
     size_t buckets, count;
+    struct fold_call *last; /* that was found; NULL: none */
     struct fold_call *spare; /* freed ones, kept for the next */
     size_t spares;
 };
 
 void fold_init(struct fold *f);
 void fold_free(struct fold *f);
-struct fold_call *fold_find(const struct fold *f, struct uuid id);
+struct fold_call *fold_find(struct fold *f, struct uuid id);
 /* Finds or makes the call. */
 struct fold_call *fold_get(struct fold *f, struct uuid id);
 /* Takes it out of the table and frees it. */

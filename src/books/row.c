@@ -238,12 +238,7 @@ static bool put_ids(struct row *o, struct store_dict *d, buf *text, const struct
         put(o, ROW_candidates, id);
         put_text(o, ROW_expected, &o->expected, expected_text(r, text));
     }
-    if (usage_none(&r->usage)) {
-        o->plain_usage = true;
-        return true;
-    }
-    o->plain_usage = row_winner(f) == r->attempts && usage_plain(&r->usage, &r->cost_lines);
-    if (!o->plain_usage) return true;
+    if (!o->plain_usage || usage_none(&r->usage)) return true;
     if (!(id = rates_id(d, &r->usage, &r->cost_lines, e))) return false;
     put(o, ROW_rates, id);
     return true;
@@ -280,12 +275,20 @@ static void put_id(struct row *o, struct uuid id, int64_t at) {
     o->set |= (uint64_t)1 << ROW_id;
 }
 
+void row_plain(const struct folded *f, struct row *o) {
+    const struct record *r = &f->r;
+    o->id_n = 0;
+    o->plain_attempt = attempt_plain(f);
+    o->plain_usage =
+        usage_none(&r->usage) || (row_winner(f) == r->attempts && usage_plain(&r->usage, &r->cost_lines));
+}
+
 bool row_make(struct store_dict *d, buf *text, const struct folded *f, str gateway, int64_t at, struct row *o,
               err *e) {
     const struct record *r = &f->r;
     o->set = 0;
+    row_plain(f, o);
     if (!put_ids(o, d, text, f, gateway, e)) return false;
-    o->plain_attempt = attempt_plain(f);
     put(o, ROW_at, at);
     put_id(o, r->id, at);
     put_money(o, ROW_cost, r->cost);

@@ -67,6 +67,8 @@ struct row {
  * dictionaries can't be read or written. */
 bool row_make(struct store_dict *d, buf *text, const struct folded *f, str gateway, int64_t at, struct row *o,
               err *e);
+/* Only what is in the row and what in other tables: plain_attempt and plain_usage; the id is not odd. */
+void row_plain(const struct folded *f, struct row *o);
 /* Whether the id's milliseconds are not the key's: it is kept whole then, and found through the table odd_id. */
 static inline bool row_is_odd(const struct row *o) { return o->id_n == sizeof o->id; }
 /* Number of the attempt whose usage is the call's, 0 when none is. */

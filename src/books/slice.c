@@ -184,7 +184,7 @@ static void cut_call(struct folded *f) {
 /* Calls whose rows are written together. */
 struct batch {
     const struct fold_call *call[STORE_BATCH];
-    bool cut[STORE_BATCH];
+    bool cut[STORE_BATCH], more[STORE_BATCH];
     unsigned count;
     struct call_alone {
         const struct fold_call *call[STORE_BATCH];
@@ -233,6 +233,9 @@ static bool write_batch(struct books *b, struct batch *w, str gateway, bool cut,
         }
         t->rows++;
         t->cut += w->cut[i];
+        if (!w->more[i]) continue;
+        read_call(b, w->call[i], cut);
+        if (!store_more(b->store, &b->folded, e)) return false;
     }
     for (unsigned i = 0; i < w->alone.count; i++)
         if (!write_alone(b, w->alone.call[i], gateway, cut, t, e)) return false;
@@ -246,8 +249,9 @@ bool write_queue(struct books *b, struct call_queue *q, str gateway, bool cut, e
     *t = (struct tally){0};
     for (struct fold_call *c = q->first; c; c = c->queue) {
         bool was_cut = read_call(b, c, cut);
-        enum stored s = is_amendment(&b->folded) ? STORED_ALONE
-                                                 : store_queue(b->store, &b->folded, gateway, was_cut, e);
+        enum stored s = STORED_ALONE;
+        if (!is_amendment(&b->folded))
+            s = store_queue(b->store, &b->folded, gateway, was_cut, &w.more[w.count], e);
         if (s == STORED_FAILED) return false;
         if (s == STORED_ALONE) {
             w.alone.call[w.alone.count++] = c;

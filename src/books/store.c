@@ -336,6 +336,14 @@ static bool insert_rows(struct store *st, unsigned n, err *e) {
     return rc == SQLITE_DONE || fail(e, "%s", sqlite3_errmsg(st->db));
 }
 
+/* What the row has no room for. */
+static bool put_more(struct store *st, const struct folded *f, const struct row *row, int64_t at, err *e) {
+    if (row_is_odd(row) && !put_odd(st, f->r.id, at, e)) return false;
+    if (!row->plain_attempt && !put_attempts(st, at, f, e)) return false;
+    if (!row->plain_usage && !put_lines(st, at, row_winner(f), &f->r.usage, &f->r.cost_lines, e)) return false;
+    return !f->amended || !has_words(&f->amend) || put_quality(st, at, &f->amend, e);
+}
+
 enum stored store_put(struct store *st, const struct folded *f, str gateway, bool cut, err *e) {
     invariant(st->waiting == 0);
     int64_t at;
@@ -351,26 +359,28 @@ enum stored store_put(struct store *st, const struct folded *f, str gateway, boo
     if (!row_make(&st->dict, &st->text, f, gateway, at, &w->row, e) ||
         !sums_of(st, f, gateway, cut, at, &w->row, &w->part, e) || !insert_rows(st, 1, e))
         return STORED_FAILED;
-    if (row_is_odd(&w->row) && !put_odd(st, f->r.id, at, e)) return STORED_FAILED;
-    if (!w->row.plain_attempt && !put_attempts(st, at, f, e)) return STORED_FAILED;
-    if (!w->row.plain_usage && !put_lines(st, at, row_winner(f), &f->r.usage, &f->r.cost_lines, e))
-        return STORED_FAILED;
-    if (f->amended && has_words(&f->amend) && !put_quality(st, at, &f->amend, e)) return STORED_FAILED;
+    if (!put_more(st, f, &w->row, at, e)) return STORED_FAILED;
     rollup_add(st->rollup, &w->part, 1);
     return STORED_NEW;
 }
 
-enum stored store_queue(struct store *st, const struct folded *f, str gateway, bool cut, err *e) {
-    if (f->amended && has_words(&f->amend)) return STORED_ALONE;
+enum stored store_queue(struct store *st, const struct folded *f, str gateway, bool cut, bool *more, err *e) {
     if (is_forgotten(st, &f->r)) return STORED_ALONE;
     if (st->waiting == 0) buf_clear(&st->text);
     struct waiting *w = &st->batch[st->waiting];
     int64_t at = first_key(f->r.time_us);
     if (!row_make(&st->dict, &st->text, f, gateway, at, &w->row, e)) return STORED_FAILED;
-    if (row_is_odd(&w->row) || !w->row.plain_attempt || !w->row.plain_usage) return STORED_ALONE;
+    if (row_is_odd(&w->row)) return STORED_ALONE;
     if (!sums_of(st, f, gateway, cut, at, &w->row, &w->part, e)) return STORED_FAILED;
+    *more = !w->row.plain_attempt || !w->row.plain_usage || (f->amended && has_words(&f->amend));
     st->waiting++;
     return STORED_NEW;
+}
+
+bool store_more(struct store *st, const struct folded *f, err *e) {
+    struct row row;
+    row_plain(f, &row);
+    return put_more(st, f, &row, first_key(f->r.time_us), e);
 }
 
 bool store_full(const struct store *st) { return st->waiting == STORE_BATCH || st->text.n > TEXT_ROW_MAX; }

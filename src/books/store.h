@@ -31,9 +31,11 @@ enum stored {
  * wait (store_write). */
 enum stored store_put(struct store *st, const struct folded *f, str gateway, bool cut, err *e);
 
-/* Cheaper, many at a time: STORED_NEW: the call will be the next of those that store_write writes. */
+/* Cheaper, many at a time: STORED_NEW: the call will be the next of those that store_write writes. *more: it has
+ * rows in other tables: store_more is to write them then. */
 enum { STORE_BATCH = 32 };
-enum stored store_queue(struct store *st, const struct folded *f, str gateway, bool cut, err *e);
+enum stored store_queue(struct store *st, const struct folded *f, str gateway, bool cut, bool *more, err *e);
+bool store_more(struct store *st, const struct folded *f, err *e);
 /* Whether store_write must come before the next call. */
 bool store_full(const struct store *st);
 /* Writes what waits. *alone: a bit for each, in order, that was not written since its place is taken: it is to be put
