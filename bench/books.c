@@ -324,7 +324,7 @@ static int run_steps(const char *dir, uint64_t calls) {
     uint64_t wall = clock_wall_us(), cpu = 0, n = 0;
     struct spool *w = books_writer(b, 0);
     for (uint64_t s = 1; n < calls; s++) {
-        for (int i = 0; i < STEP_CALLS; i++, n += s > STEPS_WARM) {
+        for (int i = 0; i<STEP_CALLS; i++, n += s> STEPS_WARM) {
             struct mix *slot = &m[(s * STEP_CALLS + (uint64_t)i) % STEP_FLIGHT];
             if (slot->count && (!spool_attempt(w, &slot->r, &slot->t) || !spool_end(w, &slot->r))) return 1;
             mix_next(&seed, wall += 200);
@@ -472,6 +472,8 @@ int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "steps") == 0) return run_steps(argv[2], strtoull(argv[3], NULL, 10));
     if (argc == 3 && strcmp(argv[1], "ask") == 0) return run_ask(argv[2]);
     if (argc == 4 && strcmp(argv[1], "fill") == 0) return run_fill(argv[2], strtoull(argv[3], NULL, 10));
-    fprintf(stderr, "usage: books append DIR | run|reader DIR RATE SECONDS | steps DIR CALLS | fill DIR CALLS | ask DIR\n");
+    fprintf(
+        stderr,
+        "usage: books append DIR | run|reader DIR RATE SECONDS | steps DIR CALLS | fill DIR CALLS | ask DIR\n");
     return 2;
 }

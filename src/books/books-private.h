@@ -72,7 +72,9 @@ struct books {
     uint64_t old_segments; /* number of segments recovered from so far, for the log */
     int wal_pages, wal_max;
 
-    _Atomic uint64_t stop_at; /* clock_mono_us to stop at, 0: don't */
+    _Atomic uint64_t stop_at;  /* clock_mono_us to stop at, 0: don't */
+    pthread_mutex_t wait_lock; /* with `wait`: the thread's pauses, which a stop ends */
+    pthread_cond_t wait;
     _Atomic uint64_t handled, rows, known, cut, unknown, corrupt, failures, bytes, wal_bytes;
     _Atomic uint32_t open_calls, waiting;
     _Atomic bool recovering, store_ok;

@@ -33,8 +33,8 @@ enum {
     BUSY_SLICE_US = 250000, /* between slices under load: large batches are cheaper */
     IDLE_SLICE_US = 40000,  /* between slices otherwise */
     BUSY_EVENTS = 200,      /* so many events in a slice are load */
-    STEP_US = 20000,        /* looks at stop_at while waiting */
     RETRY_US = 250000,
+    STOP_US = 1000,        /* between the last ones */
     CHECK_US = 1000000,    /* looks at the store's file */
     ORPHANS_US = 10000000, /* looks for dead processes' segments */
     IDLE_CHECKPOINT_US = 5000000,
@@ -247,9 +247,20 @@ static void be_modest(void) {
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE); /* of this thread alone, on Linux */
 }
 
-static void wait_us(const struct books *b, uint64_t us) {
-    for (uint64_t slept = 0; slept < us && !atomic_load(&b->stop_at); slept += STEP_US) usleep(STEP_US);
-    if (atomic_load(&b->stop_at)) usleep(1000);
+/* books_close ends the wait; what its turns then find is soon all. */
+static void wait_us(struct books *b, uint64_t us) {
+    if (atomic_load(&b->stop_at)) us = STOP_US;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    us += (uint64_t)until.tv_nsec / 1000;
+    until.tv_sec += (time_t)(us / 1000000);
+    until.tv_nsec = (long)(us % 1000000 * 1000);
+    pthread_mutex_lock(&b->wait_lock);
+    bool stopping = atomic_load(&b->stop_at) != 0;
+    while (stopping == (atomic_load(&b->stop_at) != 0) &&
+           pthread_cond_timedwait(&b->wait, &b->wait_lock, &until) != ETIMEDOUT)
+        continue;
+    pthread_mutex_unlock(&b->wait_lock);
 }
 
 /* One turn; *drained: nothing was left to read. Returns how long to wait. */
@@ -324,6 +335,8 @@ static void books_free(struct books *b) {
     if (b->fold.bucket) fold_free(&b->fold);
     pthread_mutex_destroy(&b->amend_lock);
     pthread_mutex_destroy(&b->error_lock);
+    pthread_mutex_destroy(&b->wait_lock);
+    pthread_cond_destroy(&b->wait);
     free(b->dropped.name);
     free(b->path);
     free(b->gateway);
@@ -338,6 +351,12 @@ struct books *books_open(const struct books_config *c, err *e) {
     b->wal_max = c->wal_max ? (int)c->wal_max : WAL_MAX;
     pthread_mutex_init(&b->amend_lock, NULL);
     pthread_mutex_init(&b->error_lock, NULL);
+    pthread_mutex_init(&b->wait_lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&b->wait, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     fold_init(&b->fold);
     queue_init(&b->queue);
     atomic_store(&b->store_ok, true);
@@ -365,7 +384,10 @@ struct books *books_open(const struct books_config *c, err *e) {
 
 uint64_t books_close(struct books *b, uint64_t wait) {
     uint64_t now = clock_mono_us();
+    pthread_mutex_lock(&b->wait_lock);
     atomic_store(&b->stop_at, now + wait + 1);
+    pthread_cond_signal(&b->wait);
+    pthread_mutex_unlock(&b->wait_lock);
     pthread_join(b->thread, NULL);
     struct books_status st;
     books_status(b, &st);

@@ -34,6 +34,7 @@ struct folded {
     struct fact_named named[FACTS_NAMED_MAX];
     struct record_attempt attempt[RECORD_ATTEMPTS_MAX]; /* by number from 1; end_us 0 and n 0: not there */
     uint8_t attempt_count;
+    str last_usage; /* the bytes of the last attempt's usage */
     bool begun, ended;
     bool amended;              /* something below is said */
     bool has_facts;            /* facts are the begin's or an amendment's */

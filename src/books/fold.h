@@ -28,7 +28,7 @@ struct fold_call {
 struct fold {
     struct fold_call **bucket;
     size_t buckets, count;
-    struct fold_call *last; /* that was found; NULL: none */
+    struct fold_call *last;  /* that was found; NULL: none */
     struct fold_call *spare; /* freed ones, kept for the next */
     size_t spares;
 };

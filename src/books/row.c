@@ -164,6 +164,14 @@ static str tags_text(const struct facts *f, buf *text) {
 /* The names go to the dictionary … */
 static int64_t candidates_id(struct store_dict *d, const struct record *r, buf *text, err *e) {
     size_t from = text->n;
+    for (unsigned i = 0; i < r->candidate_count; i++) {
+        buf_add(text, &r->candidate[i].target.n, sizeof r->candidate[i].target.n);
+        buf_str(text, r->candidate[i].target);
+    }
+    uint64_t hash = siphash(d->key, text->p + from, text->n - from);
+    text->n = from;
+    int64_t id = dict_get(&d->lists, hash);
+    if (id) return id;
     jw w;
     jw_init(&w, text);
     jw_array(&w);
@@ -171,7 +179,9 @@ static int64_t candidates_id(struct store_dict *d, const struct record *r, buf *
     jw_array_end(&w);
     str names = str_make(text->p + from, text->n - from);
     text->n = from;
-    return store_dict_id(d, TABLE_candidates, &names, e);
+    id = store_dict_id(d, TABLE_candidates, &names, e);
+    if (id) dict_put(&d->lists, hash, id);
+    return id;
 }
 
 /* … the numbers to the row: "12,340" or, with scores, "12,340;0.9,0.95". */

@@ -63,8 +63,8 @@ struct row {
     bool plain_attempt, plain_usage; /* nothing but the row is needed for its attempts; for its usage lines */
 };
 
-/* The row of a call under the key `at`. Its texts are appended to `text`, whose bytes must not move. False when the
- * dictionaries can't be read or written. */
+/* The row of a call under the key `at`. Its texts are appended to `text`, whose bytes must not move. False when
+ * the dictionaries can't be read or written. */
 bool row_make(struct store_dict *d, buf *text, const struct folded *f, str gateway, int64_t at, struct row *o,
               err *e);
 /* Only what is in the row and what in other tables: plain_attempt and plain_usage; the id is not odd. */
@@ -81,8 +81,8 @@ str row_facts(const struct record *r, int64_t at, buf *text);
 
 /* ---- writing ---- */
 
-/* A virtual table of the connection, `incoming`, whose rows are those of `feed`: one statement inserts them all, and
- * no value is copied on its way. */
+/* A virtual table of the connection, `incoming`, whose rows are those of `feed`: one statement inserts them all,
+ * and no value is copied on its way. */
 struct row_feed {
     const struct row *const *row;
     unsigned count;
@@ -90,8 +90,8 @@ struct row_feed {
     unsigned at;       /* the row being written */
 };
 enum { ROW_FEED_MAX = 64 };
-/* The statement that inserts the feed's rows where their keys are free (the caller's to finalize). NULL on failure.
- * `feed` must live as long as the connection; outside of the statement its count is 0. */
+/* The statement that inserts the feed's rows where their keys are free (the caller's to finalize). NULL on
+ * failure. `feed` must live as long as the connection; outside of the statement its count is 0. */
 sqlite3_stmt *row_feed_open(sqlite3 *db, struct row_feed *feed, err *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "books/rollup.h"
 #include "books/schema.sql.h"
+#include "books/walfile.h"
 #include "catalog/catalog.h"
 
 #include <pthread.h>
@@ -127,7 +128,8 @@ sqlite3 *schema_open(const char *path, bool full_sync, bool *garbage, err *e) {
     sqlite3 *db = NULL;
     *garbage = false;
     pthread_once(&config_once, config_sqlite);
-    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                             walfile_vfs());
     bool good = rc == SQLITE_OK || fail(e, "%s", db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
     if (good) {
         sqlite3_extended_result_codes(db, 0);
@@ -135,8 +137,12 @@ sqlite3 *schema_open(const char *path, bool full_sync, bool *garbage, err *e) {
         /* The page size only matters for a new file. The books thread checkpoints by itself. */
         good = sql_exec(db, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;", e) &&
                sql_exec(db, full_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", e) &&
-               sql_exec(db, "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF", e) &&
-               migrate(db, e);
+               sql_exec(db,
+                        "PRAGMA cache_size=-16384; PRAGMA cache_spill=OFF; PRAGMA temp_store=MEMORY;"
+                        "PRAGMA foreign_keys=OFF",
+                        e);
+        walfile_attach(db);
+        good = good && migrate(db, e);
         int code = sqlite3_errcode(db);
         if (!good && (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)) *garbage = true;
     }

@@ -208,7 +208,8 @@ static bool read_call(struct books *b, const struct fold_call *c, bool cut) {
 
 static bool is_amendment(const struct folded *f) { return !f->begun && !f->ended && f->attempt_count == 0; }
 
-static bool write_alone(struct books *b, const struct fold_call *c, str gateway, bool cut, struct tally *t, err *e) {
+static bool write_alone(struct books *b, const struct fold_call *c, str gateway, bool cut, struct tally *t,
+                        err *e) {
     struct folded *f = &b->folded;
     bool was_cut = read_call(b, c, cut);
     if (is_amendment(f)) {

@@ -22,7 +22,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROBES_MAX = 4096, TEXT_MAX = 1 << 20, TEXT_ROW_MAX = TEXT_MAX / 2, ROLLUP_FLUSH_US = 60000000, ROLLUP_CELLS_MAX = 8192 };
+enum {
+    PROBES_MAX = 4096,
+    TEXT_MAX = 1 << 20,
+    TEXT_ROW_MAX = TEXT_MAX / 2,
+    ROLLUP_FLUSH_US = 60000000,
+    ROLLUP_CELLS_MAX = 8192
+};
 
 /* Statements that are prepared once: X(name, SQL). */
 #define STATEMENTS(X)                                                                                             \
@@ -279,9 +285,7 @@ static bool same_id(struct uuid id, const unsigned char *stored, int n) {
     return n == 16 ? memcmp(stored, id.b, 16) == 0 : n == 10 && memcmp(stored, id.b + 6, 10) == 0;
 }
 
-static int64_t first_key(uint64_t time_us) {
-    return time_us > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)time_us;
-}
+static int64_t first_key(uint64_t time_us) { return time_us > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)time_us; }
 
 /* The key under which the call is, or can be, stored. */
 static enum stored place(struct store *st, struct uuid id, uint64_t time_us, int64_t *at, err *e) {

@@ -38,11 +38,11 @@ enum stored store_queue(struct store *st, const struct folded *f, str gateway, b
 bool store_more(struct store *st, const struct folded *f, err *e);
 /* Whether store_write must come before the next call. */
 bool store_full(const struct store *st);
-/* Writes what waits. *alone: a bit for each, in order, that was not written since its place is taken: it is to be put
- * by itself. */
+/* Writes what waits. *alone: a bit for each, in order, that was not written since its place is taken: it is to be
+ * put by itself. */
 bool store_write(struct store *st, uint64_t *alone, err *e);
-/* Applies an amendment to a call that was written before (nothing may wait); STORED_KNOWN when done, STORED_NEW when
- * there is no such call. */
+/* Applies an amendment to a call that was written before (nothing may wait); STORED_KNOWN when done, STORED_NEW
+ * when there is no such call. */
 enum stored store_amend(struct store *st, const struct folded *f, err *e);
 
 /* How far a segment's events are in the store: read (0 when unknown), write, forget. */

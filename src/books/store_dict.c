@@ -30,6 +30,7 @@ void store_dict_clear(struct store_dict *d) {
     for (unsigned i = 0; i < TABLE_COUNT; i++) dict_clear(&d->dict[i]);
     dict_clear(&d->kinds);
     dict_clear(&d->charges);
+    dict_clear(&d->lists);
 }
 
 void store_dict_free(struct store_dict *d) {
@@ -40,6 +41,7 @@ void store_dict_free(struct store_dict *d) {
     }
     dict_free(&d->kinds);
     dict_free(&d->charges);
+    dict_free(&d->lists);
     buf_free(&d->scratch);
 }
 

@@ -35,7 +35,7 @@ struct store_dict {
     sqlite3 *db;
     uint64_t key[2];
     struct dict dict[TABLE_COUNT];
-    struct dict kinds, charges; /* the same numbers, by what the texts are made from (row.c) */
+    struct dict kinds, charges, lists; /* the same numbers, by what the texts are made from (row.c) */
     sqlite3_stmt *get[TABLE_COUNT], *put[TABLE_COUNT];
     buf scratch;
 };

@@ -7,44 +7,43 @@
  * call did not have: what is not listed was not asked for by any rule of its day, and is not known. */
 #include "facts/facts.h"
 
-
 enum { SHARE = 10000 };
 
 enum field_type { F_TASK, F_SOURCE, F_STAKES, F_BOOL, F_U8, F_U16, F_U32, F_U64, F_SHARE, F_HASH, F_STR };
 
 /* short key, contract name, type, member of struct facts, its default as facts_init has it */
 #define FIELDS(X)                                                                                                 \
-    X("t", "task", F_TASK, task, 0) \
-    X("ts", "task_source", F_SOURCE, task_source, 0) \
-    X("tc", "task_confidence", F_SHARE, task_confidence, 0) \
-    X("d", "difficulty", F_SHARE, difficulty, -1) \
-    X("s", "stakes", F_STAKES, stakes, STAKES_NORMAL) \
-    X("sx", "stakes_hint", F_BOOL, stakes_hint, 0) \
-    X("il", "input_length", F_U32, input_length, 0) \
-    X("it", "input_tokens", F_U32, input_tokens, 0) \
-    X("ot", "output_tokens", F_U32, output_tokens, 0) \
-    X("tn", "turns", F_U16, turns, 0) \
-    X("st", "stream", F_BOOL, stream, 0) \
-    X("vi", "vision", F_BOOL, vision, 0) \
-    X("au", "audio", F_BOOL, audio, 0) \
-    X("to", "tools", F_BOOL, tools, 0) \
-    X("tl", "tool_count", F_U16, tool_count, 0) \
-    X("sc", "schema", F_BOOL, schema, 0) \
-    X("h", "hour", F_U8, hour, 0) \
-    X("sh", "system_hash", F_HASH, system_hash, 0) \
-    X("th", "template_hash", F_HASH, template_hash, 0) \
-    X("gt", "guessed_task", F_TASK, guess, 0) \
-    X("gs", "guess_source", F_SOURCE, guess_source, 0) \
-    X("gc", "guess_confidence", F_SHARE, guess_confidence, 0) \
-    X("mc", "max_cost_nano", F_U64, max_cost, 0) \
-    X("ti", "tier_hint", F_STR, tier_hint, 0) \
-    X("sm", "semantic", F_STR, semantic, 0) \
-    X("sq", "semantic_score", F_SHARE, semantic_score, -1) \
-    X("sv", "semantic_version", F_HASH, semantic_version, 0) \
-    X("m", "model", F_STR, model, 0) \
-    X("k", "key", F_STR, key, 0) \
-    X("te", "team", F_STR, team, 0) \
-    X("u", "user", F_STR, user, 0) \
+    X("t", "task", F_TASK, task, 0)                                                                               \
+    X("ts", "task_source", F_SOURCE, task_source, 0)                                                              \
+    X("tc", "task_confidence", F_SHARE, task_confidence, 0)                                                       \
+    X("d", "difficulty", F_SHARE, difficulty, -1)                                                                 \
+    X("s", "stakes", F_STAKES, stakes, STAKES_NORMAL)                                                             \
+    X("sx", "stakes_hint", F_BOOL, stakes_hint, 0)                                                                \
+    X("il", "input_length", F_U32, input_length, 0)                                                               \
+    X("it", "input_tokens", F_U32, input_tokens, 0)                                                               \
+    X("ot", "output_tokens", F_U32, output_tokens, 0)                                                             \
+    X("tn", "turns", F_U16, turns, 0)                                                                             \
+    X("st", "stream", F_BOOL, stream, 0)                                                                          \
+    X("vi", "vision", F_BOOL, vision, 0)                                                                          \
+    X("au", "audio", F_BOOL, audio, 0)                                                                            \
+    X("to", "tools", F_BOOL, tools, 0)                                                                            \
+    X("tl", "tool_count", F_U16, tool_count, 0)                                                                   \
+    X("sc", "schema", F_BOOL, schema, 0)                                                                          \
+    X("h", "hour", F_U8, hour, 0)                                                                                 \
+    X("sh", "system_hash", F_HASH, system_hash, 0)                                                                \
+    X("th", "template_hash", F_HASH, template_hash, 0)                                                            \
+    X("gt", "guessed_task", F_TASK, guess, 0)                                                                     \
+    X("gs", "guess_source", F_SOURCE, guess_source, 0)                                                            \
+    X("gc", "guess_confidence", F_SHARE, guess_confidence, 0)                                                     \
+    X("mc", "max_cost_nano", F_U64, max_cost, 0)                                                                  \
+    X("ti", "tier_hint", F_STR, tier_hint, 0)                                                                     \
+    X("sm", "semantic", F_STR, semantic, 0)                                                                       \
+    X("sq", "semantic_score", F_SHARE, semantic_score, -1)                                                        \
+    X("sv", "semantic_version", F_HASH, semantic_version, 0)                                                      \
+    X("m", "model", F_STR, model, 0)                                                                              \
+    X("k", "key", F_STR, key, 0)                                                                                  \
+    X("te", "team", F_STR, team, 0)                                                                               \
+    X("u", "user", F_STR, user, 0)                                                                                \
     X("se", "session", F_STR, session, 0)
 
 static const struct field {
