@@ -83,6 +83,9 @@ static void lose_details(const struct chat_request *r, enum chat_dialect to, str
     }
     for (const struct chat_tool *t = r->tools; t && !openai && to != CHAT_ANTHROPIC; t = t->next)
         if (t->strict == 1) chat_lose(acc, false, "tools.strict");
+    bool goes_on = r->dialect == CHAT_ANTHROPIC || r->dialect == CHAT_GEMINI; /* with the words it is given */
+    if (goes_on && (openai || to == CHAT_COHERE) && r->last && r->last->role == CHAT_ASSISTANT)
+        chat_lose(acc, false, "prefill");
     if (r->logprobs && r->dialect != CHAT_OPENAI) chat_lose(acc, true, "logprobs"); /* its answers have no place */
 }
 

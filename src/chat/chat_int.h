@@ -220,6 +220,11 @@ bool responses_read_request(struct chat_request *r, jval root, str *param, err *
 void responses_write_request(const struct chat_request *r, const struct chat_target *to, struct chat_account *acc,
                              jw *w);
 
+/* Id and encrypted content of a reasoning item as one signature, and apart again. What decodes signatures as
+ * base64 (Google's SDKs) still can: the id's length and the id fill whole groups of four. */
+str responses_seal(arena *a, str id, str sealed);
+bool responses_unseal(str seal, str *id, str *sealed);
+
 const struct chat_ops *chat_ops_of(enum chat_dialect d);
 extern const struct chat_ops chat_openai_ops, chat_responses_ops, chat_anthropic_ops, chat_gemini_ops,
     chat_bedrock_ops, chat_cohere_ops;

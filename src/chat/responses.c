@@ -34,7 +34,7 @@ static void read_content(struct chat_reader *r, jval content) {
 static void put_reasoning_signature(struct chat_reader *r, jval item) {
     jval id = json_get(item, STR("id")), sealed = json_get(item, STR("encrypted_content"));
     if (sealed.type != J_STRING || !sealed.raw.n) return;
-    jtext both = {arena_printf(r->scratch, STR_FMT "." STR_FMT, STR_ARG(id.raw), STR_ARG(sealed.raw))};
+    jtext both = {responses_seal(r->scratch, id.raw, sealed.raw)};
     chat_put(r, (struct chat_event){.type = CE_SIGNATURE, .text = chat_sign(r->scratch, CHAT_RESPONSES, both)});
 }
 

@@ -432,21 +432,38 @@ static void write_result(struct up *u, const struct chat_part *p) {
     if (p->is_error) chat_lose(u->acc, false, "tool_result.is_error");
 }
 
-/* The id and what is encrypted travel together as one signature: "id.content". */
+enum { SEAL_LENGTH = 4 }; /* digits of the id's length */
+
+str responses_seal(arena *a, str id, str sealed) {
+    static const char fill[] = "___";
+    return arena_printf(a, "%04zu" STR_FMT "%.*s" STR_FMT, id.n, STR_ARG(id), (int)((4 - id.n % 4) % 4), fill,
+                        STR_ARG(sealed));
+}
+
+bool responses_unseal(str seal, str *id, str *sealed) {
+    uint64_t n;
+    if (seal.n < SEAL_LENGTH || !str_u64(str_take(seal, SEAL_LENGTH), &n)) return false;
+    str rest = str_skip(seal, SEAL_LENGTH);
+    if (n + (4 - n % 4) % 4 > rest.n) return false;
+    *id = str_take(rest, (size_t)n);
+    *sealed = str_skip(rest, (size_t)(n + (4 - n % 4) % 4));
+    return true;
+}
+
 static void write_reasoning(struct up *u, const struct chat_part *p) {
     jtext sign = chat_signature_for(CHAT_RESPONSES, p->signature);
-    ptrdiff_t dot = str_chr(sign.raw, '.');
+    str id, sealed;
     jw *w = u->w;
-    if (dot < 0) {
+    if (!responses_unseal(sign.raw, &id, &sealed)) {
         chat_lose(u->acc, false, "thinking");
         return;
     }
     jw_object(w);
     jw_kstr(w, "type", STR("reasoning"));
-    jw_kjt(w, "id", (jtext){str_take(sign.raw, (size_t)dot)});
+    jw_kjt(w, "id", (jtext){id});
     jw_karray(w, "summary");
     jw_array_end(w);
-    jw_kjt(w, "encrypted_content", (jtext){str_skip(sign.raw, (size_t)dot + 1)});
+    jw_kjt(w, "encrypted_content", (jtext){sealed});
     jw_object_end(w);
 }
 

@@ -117,6 +117,8 @@ static void test_odd_requests(void **state) {
          ASK(",\"max_tokens\":9,\"metadata\":{\"user_id\":"
              "\"user_0123456789abcdef0123456789abcdef_account__session_0123456789abcdef\"}"),
          "\"user\":\"", "account__session", NULL},
+        {CHAT_ANTHROPIC, CHAT_OPENAI, "openai", "o", SAID(U("a") ",{\"role\":\"assistant\",\"content\":\"{\"}"),
+         "\"content\":\"{\"", NULL, "prefill"},
         {CHAT_OPENAI, CHAT_RESPONSES, "openai", "gpt-5-codex", ASK(",\"logprobs\":true,\"top_logprobs\":2"),
          "\"include\":[\"message.output_text.logprobs\"]", NULL, NULL},
     };
