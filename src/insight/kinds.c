@@ -21,43 +21,46 @@ static unsigned key_place(struct key *key, unsigned *count, const struct example
 }
 
 /* The largest kinds, in the order in which they were met. */
-static void choose_learnt(struct kinds *k, const uint32_t *rows) {
+static void choose_learnt(struct kinds *k, const uint32_t *rows, uint32_t n) {
     bool in[KINDS_SEEN_MAX + 1] = {false};
-    for (unsigned n = 0; n < MODEL_KINDS_MAX; n++) {
+    uint32_t others = n;
+    for (unsigned found = 0; found < MODEL_KINDS_MAX - 1; found++) {
         unsigned best = 0;
         for (unsigned i = 1; i <= k->count; i++)
             if (!in[i] && rows[i] >= KIND_LEAST && (!best || rows[i] > rows[best])) best = i;
         if (!best) break;
         in[best] = true;
+        others -= rows[best];
     }
+    unsigned learnt = 0;
     for (unsigned i = 1; i <= k->count; i++)
-        if (in[i]) k->learnt[k->learnt_count++] = (uint16_t)i;
-    if (k->learnt_count < 2) k->learnt_count = 0;
+        if (in[i]) k->learnt[i] = (uint8_t)learnt++;
+    for (unsigned i = 0; i <= k->count; i++)
+        if (!in[i]) k->learnt[i] = (uint8_t)(others ? learnt : 0);
+    k->learnt_count = learnt + (others > 0) > 1 && learnt ? learnt + (others > 0) : 0;
 }
 
 void kinds_find(const struct dataset *d, const uint32_t *row, uint32_t n, struct kinds *out) {
     static struct key key[KINDS_SEEN_MAX];
     uint32_t rows[KINDS_SEEN_MAX + 1] = {0}, in_set[DATASET_SETS_MAX] = {0};
-    *out = (struct kinds){.of = xcalloc(d->count + 1u, sizeof *out->of),
-                          .learnt = xcalloc(MODEL_KINDS_MAX, sizeof *out->learnt)};
+    uint32_t scored = 0;
+    *out = (struct kinds){.of = xcalloc(d->count + 1u, sizeof *out->of)};
     for (uint32_t i = 0; i < n; i++) {
         const struct example *x = &d->row[row[i]];
         if (!x->scored || x->contaminated) continue;
         unsigned before = out->count, k = key_place(key, &out->count, x);
         if (out->count > before) in_set[x->set]++;
         out->of[row[i]] = (uint16_t)k;
+        scored++;
     }
     for (uint32_t i = 0; i < n; i++) {
         if (in_set[d->row[row[i]].set] < 2) out->of[row[i]] = 0; /* nothing beyond the set itself */
-        rows[out->of[row[i]]]++;
+        if (out->of[row[i]]) rows[out->of[row[i]]]++;
     }
-    choose_learnt(out, rows);
+    choose_learnt(out, rows, scored);
 }
 
-void kinds_free(struct kinds *k) {
-    free(k->of);
-    free(k->learnt);
-}
+void kinds_free(struct kinds *k) { free(k->of); }
 
 struct sums {
     double sum[KINDS_SEEN_MAX + 1], n[KINDS_SEEN_MAX + 1], all;
@@ -85,10 +88,13 @@ void kinds_lean(const struct kinds *k, const uint32_t *row, uint32_t n, float *t
 }
 
 void kinds_means(const struct kinds *k, const uint32_t *row, uint32_t n, const float *target, float *out) {
-    struct sums s;
-    add_up(k, row, n, target, &s);
-    for (unsigned i = 0; i < k->learnt_count; i++) {
-        unsigned kind = k->learnt[i];
-        out[i] = (float)((s.sum[kind] + all_rows * s.all) / (s.n[kind] + all_rows));
+    double sum[MODEL_KINDS_MAX] = {0}, rows[MODEL_KINDS_MAX] = {0}, all = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned kind = kinds_learnt(k, row[i]);
+        sum[kind] += (double)target[i];
+        rows[kind]++;
+        all += (double)target[i] / n;
     }
+    for (unsigned i = 0; i < k->learnt_count; i++)
+        out[i] = (float)((sum[i] + all_rows * all) / (rows[i] + all_rows));
 }

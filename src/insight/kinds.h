@@ -15,15 +15,18 @@ enum {
 };
 
 struct kinds {
-    uint16_t *of;     /* of each row of the dataset, from 1; 0: none, or the only one of its set */
-    unsigned count;   /* kinds are 1..count */
-    uint16_t *learnt; /* those that heads recognise, the largest; at most MODEL_KINDS_MAX */
+    uint16_t *of;   /* of each row of the dataset, from 1; 0: none, or the only one of its set */
+    unsigned count; /* kinds are 1..count */
+    /* Those that heads recognise, from 0: the largest, and last all others together. 0: too few to tell apart. */
     unsigned learnt_count;
+    uint8_t learnt[KINDS_SEEN_MAX + 1]; /* by kind */
 };
 
 /* Finds the kinds of `n` rows of the dataset. Free with kinds_free(). */
 void kinds_find(const struct dataset *d, const uint32_t *row, uint32_t n, struct kinds *out);
 void kinds_free(struct kinds *k);
+/* The learnt kind of a row. */
+static inline unsigned kinds_learnt(const struct kinds *k, uint32_t row) { return k->learnt[k->of[row]]; }
 /* Leans targets to the mean of the other rows of their kind, which makes them worth more: `weight` grows. */
 void kinds_lean(const struct kinds *k, const uint32_t *row, uint32_t n, float *target, float *weight);
 /* Mean target of each learnt kind, leaning to the mean of all. */

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "insight/kinds.h"
+#include "insight/peers.h"
 #include "insight/train.h"
 
 #include <math.h>
@@ -244,6 +245,15 @@ static void learn_common(struct learner *l, unsigned fold) {
     step(l);
 }
 
+static void lean_to_peers(struct learner *l, const struct head_of *h, uint32_t n) {
+    const struct learn_plan *p = l->p;
+    bool but[DATASET_MODELS_MAX] = {false}; /* what sets the pair apart is what is to be learnt */
+    for (unsigned i = 0; i < h->n; i++) but[h->model[i]] = true;
+    for (unsigned i = 0; i < p->light_count; i++) but[p->light[i]] = true;
+    for (unsigned i = 0; i < p->frontier_count; i++) but[p->frontier[i]] = true;
+    peers_lean(l->d, l->row, n, but, l->target);
+}
+
 /* What differs from the common head, added to it. Returns the rows it learnt from; `mean`, `kind`: their mean, and
  * that of each learnt kind. */
 static uint32_t learn_own(struct learner *l, const struct head_of *h, unsigned fold, struct column *out,
@@ -256,6 +266,7 @@ static uint32_t learn_own(struct learner *l, const struct head_of *h, unsigned f
     }
     *mean = n ? sum / n : 0;
     kinds_means(&l->kinds, l->row, n, l->target, kind);
+    if (!l->p->balance) lean_to_peers(l, h, n);
     kinds_lean(&l->kinds, l->row, n, l->target, l->weight);
     l->quality.c = l->own_c;
     train_column(l->d, l->row, n, l->target, l->weight, l->offset, &l->quality, l->p->bits, out);
@@ -278,7 +289,7 @@ static void learn_head(struct learner *l, const struct head_of *h, str name) {
 
 static void learn_kind(struct learner *l, unsigned kind, unsigned fold, struct column *out) {
     uint32_t n = quality_rows(l, NULL, fold);
-    for (uint32_t i = 0; i < n; i++) l->target[i] = l->kinds.of[l->row[i]] == kind;
+    for (uint32_t i = 0; i < n; i++) l->target[i] = kinds_learnt(&l->kinds, l->row[i]) == kind;
     train_column(l->d, l->row, n, l->target, NULL, NULL, &l->kind, l->p->bits, out);
     step(l);
 }
@@ -287,7 +298,7 @@ static void learn_kinds(struct learner *l) {
     char name[MODEL_NAME_MAX];
     for (unsigned k = 0; k < l->kinds.learnt_count; k++) {
         snprintf(name, sizeof name, "kind %u", k + 1);
-        learn_kind(l, l->kinds.learnt[k], LEARN_FOLDS, new_column(l, str_from(name), 0, 0));
+        learn_kind(l, k, LEARN_FOLDS, new_column(l, str_from(name), 0, 0));
         l->head.kinds++;
     }
 }
@@ -316,7 +327,7 @@ struct unseen {
 static void unseen_kinds(struct learner *l, unsigned fold, struct unseen *u) {
     unsigned kinds = l->kinds.learnt_count;
     for (unsigned k = 0; k < kinds; k++) {
-        learn_kind(l, l->kinds.learnt[k], fold, &u->kind);
+        learn_kind(l, k, fold, &u->kind);
         for (uint32_t i = 0; i < l->p->count; i++) {
             const struct example *x = &l->d->row[l->p->row[i]];
             if (fold_of(x) == fold)

@@ -4,6 +4,7 @@
 
 #include "brain/model.h"
 #include "insight/metrics.h"
+#include "insight/peers.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -135,6 +136,56 @@ static void test_kinds(void **state) {
     dataset_free(&d);
 }
 
+/* Six models are right on every other prompt; the seventh too, but for every fifth, by chance. */
+static void load_peers(struct dataset *d, int rows) {
+    char path[] = "/tmp/dray-test-peers-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    for (int i = 0; i < rows; i++) {
+        fprintf(f, "{\"set\":\"s\",\"cluster\":%d,\"prompt\":\"item %d\",\"scores\":{\"own\":%d", i, i,
+                i % 5 ? i % 2 : 1 - i % 2);
+        for (int k = 0; k < 6; k++) fprintf(f, ",\"peer %d\":%d", k, i % 2);
+        fputs("}}\n", f);
+    }
+    fclose(f);
+    err e;
+    dataset_init(d);
+    assert_true(dataset_read(d, path, &e));
+    unlink(path);
+}
+
+static void test_peers(void **state) {
+    (void)state;
+    for (int rows = 50; rows <= ROWS; rows += ROWS - 50) {
+        struct dataset d;
+        uint32_t row[ROWS];
+        float target[ROWS], few[ROWS];
+        bool but[DATASET_MODELS_MAX] = {false}, all_but[DATASET_MODELS_MAX];
+        load_peers(&d, rows);
+        memset(all_but, 1, sizeof all_but);
+        int own = dataset_model(&d, STR("own"));
+        but[own] = true;
+        for (uint32_t i = 0; i < d.count; i++) {
+            row[i] = i;
+            target[i] = few[i] = example_score(&d.row[i], (unsigned)own);
+        }
+        peers_lean(&d, row, d.count, but, target);
+        peers_lean(&d, row, d.count, all_but, few);
+        for (uint32_t i = 0; i < d.count; i++) {
+            float was = example_score(&d.row[i], (unsigned)own);
+            assert_true(few[i] == was); /* nobody to ask */
+            if (rows < ROWS)
+                assert_true(target[i] == was);
+            else if (i % 5)
+                assert_true(fabsf(target[i] - was) < 0.13f);
+            else
+                assert_true(fabsf(target[i] - was) > 0.25f && fabsf(target[i] - was) < 0.4f);
+        }
+        dataset_free(&d);
+    }
+}
+
 static void test_damaged_models_are_refused(void **state) {
     (void)state;
     struct dataset d;
@@ -188,8 +239,8 @@ static void test_metrics(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns), cmocka_unit_test(test_kinds),
-                                       cmocka_unit_test(test_damaged_models_are_refused),
-                                       cmocka_unit_test(test_metrics)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns), cmocka_unit_test(test_kinds), cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_damaged_models_are_refused), cmocka_unit_test(test_metrics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
