@@ -199,6 +199,10 @@ static unsigned translate(uint32_t ev) {
            (ev & (EPOLLRDHUP | EPOLLHUP) ? IO_HUP : 0u) | (ev & EPOLLERR ? IO_ERR : 0u);
 }
 
+static void handle(struct io *io, uint32_t events) {
+    if (io->fd >= 0) io->on_event(io, translate(events));
+}
+
 void loop_run(struct loop *l, void (*on_wake)(void *ctx), void *ctx) {
     struct epoll_event ev[EVENTS_PER_TURN];
     while (!l->stopping) {
@@ -207,13 +211,17 @@ void loop_run(struct loop *l, void (*on_wake)(void *ctx), void *ctx) {
         l->now = clock_mono_us();
         bool woken = false;
         run_again(l);
+        int late = 0;
         for (int i = 0; i < n; i++) {
             struct io *io = ev[i].data.ptr;
             if (!io)
                 woken = drain_wake(l);
-            else if (io->fd >= 0)
-                io->on_event(io, translate(ev[i].events));
+            else if (io->late)
+                ev[late++] = ev[i];
+            else
+                handle(io, ev[i].events);
         }
+        for (int i = 0; i < late; i++) handle(ev[i].data.ptr, ev[i].events);
         run_timers(l);
         if (woken && on_wake) on_wake(ctx);
         run_deferred(l);

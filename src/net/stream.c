@@ -32,7 +32,7 @@ static void on_io(struct io *io, unsigned ev) {
 }
 
 bool stream_open(struct stream *s, struct loop *l, int fd, bool connected) {
-    s->io = (struct io){.fd = fd, .on_event = on_io};
+    s->io = (struct io){.fd = fd, .on_event = on_io, .late = connected};
     s->loop = l;
     s->connecting = !connected;
     s->writable = connected;
