@@ -28,8 +28,8 @@ enum io_event {
 struct io {
     int fd;        /* -1: none */
     uint8_t again; /* queued by loop_again */
-    bool late;     /* handled behind all others of a turn: what is done alike is done in a row, with its code in the
-                    * cache. Streams that others opened (clients) are late. */
+    bool late; /* handled behind all others of a turn: what is done alike is done in a row, with its code in the
+                * cache. Streams that others opened (clients) are late. */
     void (*on_event)(struct io *io, unsigned events);
     struct io *next_again;
 };
