@@ -4,9 +4,10 @@
  *     books run DIR RATE SECONDS  CPU of the books thread per call at a steady rate; bytes per call on disk
  *     books steps DIR CALLS       the same work without threads or clock, for instruction counts:
  *                                 valgrind --tool=callgrind --toggle-collect=step books steps DIR CALLS
- *     books reader DIR RATE SECONDS  the same while a SELECT runs all the time: its log, and that nothing is lost
- *     books fill DIR CALLS        makes a ledger of CALLS over 100 days, by the store itself
- *     books ask DIR               reports and the first 100 calls of every filter, each timed
+ *     books reader DIR RATE SECONDS  the same while another process runs one SELECT all the time: what the log
+ * grows to, that nothing is lost, and what it does to appending books select DIR            that SELECT, until it
+ * is killed books fill DIR CALLS        makes a ledger of CALLS over 100 days, by the store itself books ask DIR
+ * reports and the first 100 calls of every filter, each timed
  *
  * Calls are mixed as a busy team's would be: 40 keys, sessions of eight calls for a third of them, users,
  * eight models, 3 % errors, 2 % retried, 10 % with cached input, feedback on one in a hundred. */
@@ -17,9 +18,12 @@
 #include "insight/spend.h"
 
 #include <dirent.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -254,16 +258,36 @@ static int64_t file_size(const char *dir, const char *name) {
     return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
-/* A user's SELECT that never ends: a row, and the snapshot stays open. */
-static sqlite3 *read_long(const char *dir) {
+/* A user's SELECT that never ends, over the calls there are now. */
+static int run_select(const char *dir) {
     char path[512];
     sqlite3 *db;
-    sqlite3_stmt *q;
     snprintf(path, sizeof path, "%s/dray.db", dir);
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) exit(1);
-    if (sqlite3_prepare_v2(db, "SELECT * FROM calls", -1, &q, NULL) != SQLITE_OK || sqlite3_step(q) != SQLITE_ROW)
-        exit(1);
-    return db;
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) return 1;
+    return sqlite3_exec(db, "SELECT sum(length(a.facts)*b.cost_nano) FROM calls a, calls b, calls c", NULL, NULL,
+                        NULL);
+}
+
+static pid_t start_select(const char *dir) {
+    pid_t pid = 0;
+    char *argv[] = {"books", "select", (char *)(uintptr_t)dir, NULL};
+    if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) != 0) exit(1);
+    return pid;
+}
+
+/* Whether it ran all the time. */
+static bool stop_select(pid_t pid) {
+    int status;
+    bool ran = waitpid(pid, &status, WNOHANG) == 0;
+    kill(pid, SIGKILL);
+    if (ran) waitpid(pid, &status, 0);
+    return ran;
+}
+
+static void print_appends(uint64_t *took, uint64_t n) {
+    qsort(took, n, sizeof *took, cmp);
+    printf("run: appending a call's events takes the worker p50 %.1f  p99 %.1f  p99.9 %.1f us\n",
+           (double)took[n / 2] / 1e3, (double)took[n * 99 / 100] / 1e3, (double)took[n * 999 / 1000] / 1e3);
 }
 
 /* Calls last half a second here: begun, kept in flight, then attempt and end. */
@@ -273,18 +297,24 @@ static int run_rate(const char *dir, unsigned rate, unsigned seconds, bool reade
     mix_init(&seed, 2);
     unsigned flight = rate / 2, n = rate * seconds;
     struct mix *m = calloc(flight, sizeof *m);
+    uint64_t *took = calloc(n + flight, sizeof *took);
+    pid_t select = 0;
     uint64_t from = nanoseconds(CLOCK_MONOTONIC), cpu = thread_cpu("books");
     for (unsigned i = 0; i < n + flight; i++) {
         uint64_t due = from + (uint64_t)i * 1000000000 / rate, now = nanoseconds(CLOCK_MONOTONIC);
         if (due > now + 1000000) usleep((useconds_t)((due - now) / 1000));
         struct mix *slot = &m[i % flight];
         struct spool *w = books_writer(b, i % flight & 1);
+        uint64_t begun = nanoseconds(CLOCK_MONOTONIC);
         if (i >= flight && (!spool_attempt(w, &slot->r, &slot->t) || !spool_end(w, &slot->r))) return 1;
+        took[i] = nanoseconds(CLOCK_MONOTONIC) - begun;
         if (i >= n) continue;
-        if (reader && i == rate) read_long(dir);
+        if (reader && i == rate) select = start_select(dir);
         mix_next(&seed, clock_wall_us());
         mix_copy(slot, &seed);
+        begun = nanoseconds(CLOCK_MONOTONIC);
         if (!spool_begin(w, &slot->r)) return 1;
+        took[i] += nanoseconds(CLOCK_MONOTONIC) - begun;
     }
     drain(b);
     cpu = thread_cpu("books") - cpu;
@@ -294,7 +324,14 @@ static int run_rate(const char *dir, unsigned rate, unsigned seconds, bool reade
     printf("run: %u calls/s, %llu rows, %llu lost: books thread %.2f us, helper %.2f us CPU per call\n", rate,
            (unsigned long long)st.rows, (unsigned long long)st.lost, (double)cpu / 1e3 / n,
            (double)helper / 1e3 / n);
-    if (reader) printf("reader: log of %.0f MB\n", (double)st.wal_bytes / 1e6);
+    print_appends(took + flight, n - flight);
+    free(took);
+    if (reader) {
+        bool ran = stop_select(select);
+        printf("reader: the SELECT %s; log of %.0f MB (bound: %d MB), %llu failures, every call in the store\n",
+               ran ? "ran all the time" : "ENDED TOO SOON", (double)st.wal_bytes / 1e6, WAL_MAX / 256,
+               (unsigned long long)st.failures);
+    }
     bool bad = books_close(b, 10000000) != 0 || st.rows != n;
     if (!reader) printf("run: %.0f bytes per call on disk\n", (double)file_size(dir, "dray.db") / n);
     free(m);
@@ -469,6 +506,7 @@ int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "append") == 0) return run_append(argv[2]);
     if (argc == 5 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "reader") == 0))
         return run_rate(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), argv[1][1] == 'e');
+    if (argc == 3 && strcmp(argv[1], "select") == 0) return run_select(argv[2]);
     if (argc == 4 && strcmp(argv[1], "steps") == 0) return run_steps(argv[2], strtoull(argv[3], NULL, 10));
     if (argc == 3 && strcmp(argv[1], "ask") == 0) return run_ask(argv[2]);
     if (argc == 4 && strcmp(argv[1], "fill") == 0) return run_fill(argv[2], strtoull(argv[3], NULL, 10));

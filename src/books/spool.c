@@ -364,8 +364,61 @@ void spool_remove(struct spool_set *set, uint64_t instance, const char *name) {
     unlinkat(set->dirfd, name ? name : lock, 0);
 }
 
+struct aside {
+    char name[SEGMENT_NAME_MAX + 8];
+    struct timespec changed;
+    uint64_t bytes;
+};
+
+static int newest_first(const void *a, const void *b) {
+    const struct aside *x = a, *y = b;
+    if (x->changed.tv_sec != y->changed.tv_sec) return x->changed.tv_sec < y->changed.tv_sec ? 1 : -1;
+    if (x->changed.tv_nsec != y->changed.tv_nsec) return x->changed.tv_nsec < y->changed.tv_nsec ? 1 : -1;
+    return -strcmp(x->name, y->name);
+}
+
+static struct aside *list_aside(struct spool_set *set, size_t *count) {
+    struct aside *list = NULL;
+    *count = 0;
+    int fd = openat(set->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        if (fd >= 0) close(fd);
+        return NULL;
+    }
+    for (struct dirent *d; (d = readdir(dir));) {
+        size_t n = strlen(d->d_name);
+        struct stat st;
+        if (n < 8 || n >= sizeof list->name || strcmp(d->d_name + n - 8, ".seg.bad") != 0) continue;
+        if (fstatat(set->dirfd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) continue;
+        list = xrealloc(list, (*count + 1) * sizeof *list);
+        struct aside *a = &list[(*count)++];
+        *a = (struct aside){.changed = st.st_ctim, .bytes = (uint64_t)st.st_blocks * 512};
+        memcpy(a->name, d->d_name, n);
+    }
+    closedir(dir);
+    return list;
+}
+
+/* Somebody may look into them, but a disk that goes bad again and again must not fill itself with them. */
+static void bound_aside(struct spool_set *set) {
+    size_t count;
+    struct aside *list = list_aside(set, &count);
+    if (count) qsort(list, count, sizeof *list, newest_first);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += list[i].bytes;
+        if (i == 0 || (i < SPOOL_BAD_MAX && bytes <= SPOOL_BAD_BYTES)) continue;
+        if (unlinkat(set->dirfd, list[i].name, 0) != 0) continue;
+        log_event(LOG_ERROR, "spool_bad_removed", log_z("segment", list[i].name),
+                  log_i("bytes", (int64_t)list[i].bytes), log_i("kept", SPOOL_BAD_MAX));
+    }
+    free(list);
+}
+
 void spool_set_aside(struct spool_set *set, const char *name) {
     char to[SEGMENT_NAME_MAX + 8];
     snprintf(to, sizeof to, "%s.bad", name);
     renameat(set->dirfd, name, set->dirfd, to);
+    bound_aside(set);
 }

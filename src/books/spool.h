@@ -68,7 +68,11 @@ char (*spool_list(struct spool_set *set, uint64_t instance, size_t *count))[SEGM
 /* Removes an orphan's segment file, and with `name` NULL its lock file. */
 void spool_remove(struct spool_set *set, uint64_t instance, const char *name);
 
-/* Renames a segment that can't be read to NAME.bad, out of the way of the next recovery. */
+/* Segments that are no segments, kept for whoever wants to look into them: the newest, so many and so large in
+ * all. */
+enum { SPOOL_BAD_MAX = 16, SPOOL_BAD_BYTES = 64 << 20 };
+/* Renames a segment that can't be read to NAME.bad, out of the way of the next recovery; of those kept so far the
+ * oldest go, each with an error in the log. */
 void spool_set_aside(struct spool_set *set, const char *name);
 
 #endif

@@ -251,6 +251,52 @@ static void test_damaged(void **state) {
     place_remove(&p);
 }
 
+static int count_files(const char *format, const char *dir) {
+    char pattern[160];
+    glob_t g;
+    snprintf(pattern, sizeof pattern, format, dir);
+    if (glob(pattern, 0, NULL, &g) != 0) return 0;
+    int n = (int)g.gl_pathc;
+    globfree(&g);
+    return n;
+}
+
+/* Files put aside are bounded in number and in size; the newest stay. */
+static void test_bad_bounded(void **state) {
+    (void)state;
+    struct place p;
+    place_make(&p);
+    struct books_config c = config_of(&p);
+    books_close(open_or_die(&c), 5000000);
+    char cmd[512];
+    snprintf(cmd, sizeof cmd,
+             "mkdir -p %s && cd %s && for i in $(seq 10 40); do echo old > "
+             "00000000000000$i-000-0000000001.seg.bad; done;"
+             " touch 00000000000000aa.lock && echo junk > 00000000000000aa-000-0000000001.seg",
+             p.spool, p.spool);
+    assert_int_equal(system(cmd), 0);
+    struct books *b = open_or_die(&c);
+    settle_books(b);
+    books_close(b, 5000000);
+    assert_int_equal(count_files("%s/*.bad", p.spool), SPOOL_BAD_MAX);
+    assert_int_equal(count_files("%s/00000000000000aa*.bad", p.spool), 1);
+    assert_int_equal(count_files("%s/00000000000000aa-*.seg", p.spool), 0);
+
+    snprintf(cmd, sizeof cmd,
+             "cd %s && rm -f *.bad && for i in 1 2 3; do head -c 30000000 /dev/zero > "
+             "000000000000000$i-000-0000000001.seg.bad;"
+             " done; touch 00000000000000bb.lock && echo junk > 00000000000000bb-000-0000000001.seg",
+             p.spool);
+    assert_int_equal(system(cmd), 0);
+    b = open_or_die(&c);
+    settle_books(b);
+    books_close(b, 5000000);
+    assert_int_equal(count_files("%s/*.bad", p.spool), 3); /* two of 30 MB and the one of a few bytes */
+    assert_int_equal(count_files("%s/0000000000000001-*", p.spool), 0);
+    assert_int_equal(count_files("%s/00000000000000bb*.bad", p.spool), 1);
+    place_remove(&p);
+}
+
 /* Recovery reads what was written of a segment, not what was allocated; and nothing is cut off. */
 static void test_written_part(void **state) {
     (void)state;
@@ -490,11 +536,11 @@ static void test_long_read(void **state) {
 int main(void) {
     uuid_gen_init(&gen);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_locked),       cmocka_unit_test(test_deleted),   cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_overwritten),  cmocka_unit_test(test_bounded),   cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_full),         cmocka_unit_test(test_read_only), cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_keep),         cmocka_unit_test(test_long_call), cmocka_unit_test(test_long_read),
-        cmocka_unit_test(test_written_part),
+        cmocka_unit_test(test_locked),       cmocka_unit_test(test_deleted),     cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_overwritten),  cmocka_unit_test(test_bounded),     cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_full),         cmocka_unit_test(test_read_only),   cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_keep),         cmocka_unit_test(test_long_call),   cmocka_unit_test(test_long_read),
+        cmocka_unit_test(test_written_part), cmocka_unit_test(test_bad_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
