@@ -59,6 +59,10 @@ static void read_part(struct chat_request *r, struct chat_message *m, struct cha
     } else if (json_is(type, STR("file"))) {
         p = chat_part_add(r->a, first, last, PART_FILE);
         read_file(p, json_get(v, STR("file")));
+    } else if (json_is(type, STR("document_url"))) { /* Mistral */
+        p = chat_part_add(r->a, first, last, PART_FILE);
+        chat_media_url(p, jt(json_get(v, STR("document_url"))));
+        p->name = jt(json_get(v, STR("document_name")));
     } else { /* Mistral's thinking is a part of an assistant's content */
         bool thought = m->role == CHAT_ASSISTANT && json_is(type, STR("thinking"));
         chat_lose(&r->lost, !thought, "messages.content." STR_FMT, STR_ARG(str_take(type.raw, 40)));
@@ -296,6 +300,22 @@ static bool read_reasoning(struct chat_request *r, jval v, err *e) { /* OpenRout
     return true;
 }
 
+static bool read_thinking(struct chat_request *r, jval v,
+                          err *e) { /* Z.ai, DeepSeek; LiteLLM's way to Anthropic */
+    jval type = json_get(v, STR("type"));
+    (void)e;
+    if (json_is(type, STR("disabled"))) {
+        r->effort = EFFORT_OFF;
+    } else if (json_i64(json_get(v, STR("budget_tokens")), &r->budget) && r->budget > 0) {
+        r->effort = chat_budget_effort(r->budget);
+        r->show_thinking = true;
+    } else if (r->effort == EFFORT_UNSAID) {
+        r->effort = EFFORT_ADAPTIVE;
+        r->show_thinking = true;
+    }
+    return true;
+}
+
 static bool read_user(struct chat_request *r, jval v, err *e) {
     (void)e;
     r->user = jt(v);
@@ -344,6 +364,7 @@ static const struct chat_member members[] = {
     {STR_INIT("response_format"), read_format},
     {STR_INIT("reasoning_effort"), read_effort},
     {STR_INIT("reasoning"), read_reasoning},
+    {STR_INIT("thinking"), read_thinking},
     {STR_INIT("user"), read_user},
     {STR_INIT("service_tier"), read_tier},
     {STR_INIT("modalities"), read_modalities},
@@ -354,6 +375,7 @@ static const struct chat_member members[] = {
     {STR_INIT("safety_identifier"), NULL},
     {STR_INIT("prediction"), NULL},
     {STR_INIT("verbosity"), NULL},
+    {STR_INIT("provider"), NULL}, /* whom OpenRouter shall ask */
 };
 
 bool openai_chat_request_read(struct chat_request *r, jval root, str *param, err *e) {

@@ -100,6 +100,15 @@ static void test_odd_requests(void **state) {
          "tools.strict"},
         {CHAT_OPENAI, CHAT_GEMINI, "gemini", "g", SAID("{\"role\":\"user\",\"name\":\"ann\",\"content\":\"hi\"}"),
          NULL, NULL, "messages.name"},
+        {CHAT_OPENAI, CHAT_ANTHROPIC, "anthropic", "claude-haiku-4-5",
+         ASK(",\"max_tokens\":9000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},\"provider\":{"
+             "\"only\":[\"x\"]}"),
+         "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}", NULL, "provider"},
+        {CHAT_OPENAI, CHAT_GEMINI, "gemini", "gemini-2.5-flash", ASK(",\"thinking\":{\"type\":\"disabled\"}"),
+         "\"thinkingBudget\":0", NULL, NULL},
+        {CHAT_OPENAI, CHAT_ANTHROPIC, "anthropic", "c",
+         BLOCKS("{\"type\":\"document_url\",\"document_url\":\"https://example.com/a.pdf\"}"),
+         "\"type\":\"document\",\"source\":{\"type\":\"url\"", NULL, NULL},
         /* a conversation's past with another provider's own forms */
         {CHAT_OPENAI, CHAT_ANTHROPIC, "anthropic", "c",
          SAID(U("a") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":[]},{\"type\":"
