@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -209,6 +210,41 @@ class Client:
             return True
         except TimeoutError:
             return False
+
+
+def over_connections(port, items, ask, threads=8):
+    """Calls ask(client, item) for every item, over some keep-alive connections at once. It returns the answer; behind one that
+    says close, and where there was none (None), stands a new connection."""
+    work, lock = iter(items), threading.Lock()
+
+    def worker():
+        c = Client(port, 120)
+        while True:
+            with lock:
+                item = next(work, None)
+            if item is None:
+                c.close()
+                return
+            m = ask(c, item)
+            if m is None or m.get("connection") == "close":
+                c.close()
+                c = Client(port, 120)
+    running = [threading.Thread(target=worker) for _ in range(threads)]
+    for t in running:
+        t.start()
+    for t in running:
+        t.join()
+
+
+class Served(unittest.TestCase):
+    """A case whose setUpClass starts an upstream (cls.up) and a dray in front of it (cls.dray)."""
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.dray.stop()
+        finally:
+            cls.up.close()
 
 
 def request_bytes(method, path, body=None, headers=(), chunked=None):

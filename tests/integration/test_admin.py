@@ -3,27 +3,20 @@ import json
 import os
 import unittest
 
-from lib import CHAT, Client, Dray, Upstream, chat, chat_answer, chat_stream, provider, request_bytes, run_dray, until
+from lib import CHAT, Client, Dray, Served, Upstream, chat, chat_answer, chat_stream, provider, request_bytes, run_dray, until
 
 TIERS = ("tiers:\n  light: {targets: [up/small]}\n  mid: {targets: [up/middle]}\n  frontier: {targets: [up/big]}\n")
 CLASSIFY = "Classify the sentiment of this review as positive or negative: the soup was cold."
 PLAN = "Create a step-by-step plan to migrate our monolith to services over six months, with milestones and risks."
 
 
-class Base(unittest.TestCase):
+class Base(Served):
     more = ""
 
     @classmethod
     def setUpClass(cls):
         cls.up = Upstream()
         cls.dray = Dray(cls.more + "providers:\n" + provider(cls.up) + TIERS)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def post(self, path, body, key=None):
         return self.dray.call(body, path, {"authorization": f"Bearer {key}"} if key else {})

@@ -8,7 +8,7 @@ import subprocess
 import unittest
 import zlib
 
-from lib import CLIENTS, Client, Dray, Upstream, clean_env, events, node, run_dray
+from lib import CLIENTS, Dray, Upstream, clean_env, events, node, run_dray
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()
 KEY = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "AWS_SESSION_TOKEN": "session/token=="}

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from xml.etree import ElementTree
 
-from lib import Dray, Upstream, chat, provider, run_dray
+from lib import Dray, Served, Upstream, chat, provider, run_dray
 
 TIERS = "tiers:\n  light: {targets: [up/small]}\n  mid: {targets: [up/middle]}\n  frontier: {targets: [up/big]}\n"
 RULES = ("policy:\n  - {name: hard, when: {difficulty: \"> 0.3\"}, use: frontier}\n"
@@ -16,18 +16,11 @@ EASY = "hello! how are you today?"
 NEITHER = "asdf qwer zxcv"
 
 
-class InRules(unittest.TestCase):
+class InRules(Served):
     @classmethod
     def setUpClass(cls):
         cls.up = Upstream()
         cls.dray = Dray("providers:\n" + provider(cls.up) + TIERS + RULES)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def test_difficulty_and_confidence_decide(self):
         for text, rule, tier in ((HARD, "hard", "frontier"), (EASY, "sure", "light"), (NEITHER, "rest", "mid")):

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from lib import CLIENTS, Client, Dray, Upstream, clean_env, node, openai_ok, provider, request_bytes, status_of
+from lib import CLIENTS, Client, Dray, Served, Upstream, clean_env, node, openai_ok, provider, request_bytes, status_of
 
 SENT_ARGUMENTS = '{"city":"Paris","temp":21}'
 
@@ -112,7 +112,7 @@ class Once:
             sdk_provider(x)
 
 
-class OpenAI(unittest.TestCase):
+class OpenAI(Served):
     @classmethod
     def setUpClass(cls):
         cls.up = Upstream(sdk_provider)
@@ -121,13 +121,6 @@ class OpenAI(unittest.TestCase):
         cls.dray = Dray("workers: 1\nproviders:\n" + provider(cls.up) + provider(cls.up, "other") +
                         "models:\n  m: {provider: up, model: m}\n  vendor/named: {provider: up, model: m}\n"
                         "tiers:\n  light: {targets: [up/small]}\n  mid: {targets: [up/middle]}\n  frontier: {targets: [up/big]}\n")
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def test_sdk(self):
         if not os.path.isdir(f"{CLIENTS}/node_modules/openai") or not node():

@@ -20,7 +20,7 @@ import zlib
 
 import canon
 import schemas
-from lib import CLIENTS, Client, Dray, FIXTURES, Upstream, clean_env, node, request_bytes, shared
+from lib import CLIENTS, FIXTURES, Dray, Served, Upstream, clean_env, node, over_connections, request_bytes, shared
 
 THREADS = 6
 DIALECT = {"chat": "chat", "responses": "responses", "messages": "messages", "generateContent": "gemini", "streamGenerateContent": "gemini", "converse": "bedrock", "converse-stream": "bedrock", "cohere-chat": "cohere"}
@@ -190,7 +190,7 @@ def provider_line(up, kind):
 AWS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 
 
-class Cross(unittest.TestCase):
+class Cross(Served):
     @classmethod
     def setUpClass(cls):
         cls.records, cls.unread = load()
@@ -199,13 +199,6 @@ class Cross(unittest.TestCase):
         cls.dray = Dray("workers: 2\nproviders:\n" + "".join(provider_line(cls.up, k) for k in kinds), env=AWS)
         cls.answers = []  # what the SDKs shall read
         cls.lock = threading.Lock()
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def problems(self, r, client, m):
         """What is wrong with one answer."""
@@ -253,32 +246,18 @@ class Cross(unittest.TestCase):
 
     def run_client(self, client):
         todo = self.records
-        work, bad, calls, lock = iter(todo), [], {}, threading.Lock()
+        bad, calls = [], {}
 
-        def worker():
-            c = Client(self.dray.port, 120)
-            while True:
-                with lock:
-                    r = next(work, None)
-                if r is None:
-                    c.close()
-                    return
-                path, body = question(client, r.model(client), r.stream)
-                c.send(request_bytes("POST", path, body, {"x-replay-id": r.id}))
-                m = c.answer()
-                if m is None or m.get("connection") == "close":
-                    c.close()
-                    c = Client(self.dray.port, 120)
-                found = [p for p in self.problems(r, client, m) if (r.id, client) not in EXCEPTIONS and (r.id, "*") not in EXCEPTIONS]
-                with lock:
-                    bad.extend(f"{r.id} {r.provider} {r.dialect}{' stream' if r.stream else ''}: {p}" for p in found)
-                    if m is not None:
-                        calls[m.get("x-dray-call-id")] = r
-        threads = [threading.Thread(target=worker) for _ in range(THREADS)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
+        def ask(c, r):
+            path, body = question(client, r.model(client), r.stream)
+            c.send(request_bytes("POST", path, body, {"x-replay-id": r.id}))
+            m = c.answer()
+            found = [p for p in self.problems(r, client, m) if (r.id, client) not in EXCEPTIONS and (r.id, "*") not in EXCEPTIONS]
+            bad.extend(f"{r.id} {r.provider} {r.dialect}{' stream' if r.stream else ''}: {p}" for p in found)
+            if m is not None:
+                calls[m.get("x-dray-call-id")] = r
+            return m
+        over_connections(self.dray.port, todo, ask, THREADS)
         bad += self.up.astray
         for row in self.dray.rows("SELECT id, input_tokens, output_tokens, token_source FROM calls"):
             r = calls.get(row["id"])

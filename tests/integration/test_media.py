@@ -1,6 +1,5 @@
 """Media by URL for a provider that wants bytes: fetched by dray, from public addresses only, within bounds."""
 import base64
-import json
 import unittest
 
 from lib import Client, Dray, Upstream, request_bytes, until

@@ -6,7 +6,7 @@ import json
 import unittest
 
 import canon
-from lib import Client, Dray, Upstream, request_bytes
+from lib import Client, Dray, Served, Upstream, request_bytes
 from test_cross import question
 
 U = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -174,19 +174,12 @@ def serve(x):
     x.end()
 
 
-class OddAnswers(unittest.TestCase):
+class OddAnswers(Served):
     @classmethod
     def setUpClass(cls):
         cls.up = Upstream(serve)
         cls.dray = Dray("providers:\n" + "".join(f"  p-{k}: {{kind: {k}, base_url: \"http://127.0.0.1:{cls.up.port}{base}\", api_key: k, forward_headers: [x-case]}}\n"
                                                  for k, base in (("openai", "/v1"), ("fireworks", "/v1"), ("anthropic", "/v1"), ("gemini", "/v1beta"))))
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def problems(self, name, client):
         kind, stream, _, text, tools, stop = CASES[name]

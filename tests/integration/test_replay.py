@@ -10,10 +10,9 @@ import json
 import os
 import random
 import re
-import threading
 import unittest
 
-from lib import Client, Dray, FIXTURES, Upstream, events, provider, request_bytes, shared
+from lib import FIXTURES, Dray, Served, Upstream, events, over_connections, provider, request_bytes, shared
 
 FULL = bool(os.environ.get("DRAY_FULL"))
 SEEDS = range(1, 11) if FULL else (1, 2)
@@ -165,7 +164,7 @@ def same_events(got, want):
     return all(g == w if isinstance(w, str) else json.loads(g) == w for g, w in zip(got, want))
 
 
-class Exchanges(unittest.TestCase):
+class Exchanges(Served):
     inject = True
 
     @classmethod
@@ -174,13 +173,6 @@ class Exchanges(unittest.TestCase):
         cls.up = Replay(cls.records)
         more = "" if cls.inject else ", stream_usage: observe"
         cls.dray = Dray("workers: 2\nproviders:\n" + provider(cls.up, "rec", more))
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def problem(self, r, m, tag):
         """The first thing that is not as it should be with one exchange, as text; None when all is well."""
@@ -224,36 +216,23 @@ class Exchanges(unittest.TestCase):
 
     def run_mode(self, mode):
         todo = [r for r in self.records if mode != "byte" or len(r.answer) <= BYTE_MAX]
-        work, bad, calls, lock = iter(todo), [], {}, threading.Lock()
+        bad, calls = [], {}
 
-        def worker():
-            c = Client(self.dray.port, 120)
-            while True:
-                with lock:
-                    r = next(work, None)
-                if r is None:
-                    c.close()
-                    return
-                tag = f"{r.id}-{mode}-{self.inject}"
-                try:
-                    c.send(request_bytes("POST", SURFACE[r.api], r.sent(), {
-                        "authorization": "Bearer client-key", "x-replay-id": r.id, "x-replay-mode": mode, "x-tag": tag, "x-dray-session": tag}))
-                    m = c.answer()
-                    problem = self.problem(r, m, tag)
-                    if m is not None:
-                        calls[r.id] = m.get("x-dray-call-id")
-                except (OSError, ValueError, EOFError) as e:
-                    m, problem = None, repr(e)
-                if m is None or m.get("connection") == "close":
-                    c.close()
-                    c = Client(self.dray.port, 120)
-                if problem:
-                    bad.append(f"{r.id} {r.api} {r.status}: {problem}")
-        threads = [threading.Thread(target=worker) for _ in range(THREADS)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
+        def ask(c, r):
+            tag = f"{r.id}-{mode}-{self.inject}"
+            try:
+                c.send(request_bytes("POST", SURFACE[r.api], r.sent(), {
+                    "authorization": "Bearer client-key", "x-replay-id": r.id, "x-replay-mode": mode, "x-tag": tag, "x-dray-session": tag}))
+                m = c.answer()
+                problem = self.problem(r, m, tag)
+                if m is not None:
+                    calls[r.id] = m.get("x-dray-call-id")
+            except (OSError, ValueError, EOFError) as e:
+                m, problem = None, repr(e)
+            if problem:
+                bad.append(f"{r.id} {r.api} {r.status}: {problem}")
+            return m
+        over_connections(self.dray.port, todo, ask, THREADS)
         bad += self.books_problems(todo, mode, calls)
         self.assertFalse(bad, f"{len(bad)} problems with {len(todo)} exchanges:\n" + "\n".join(bad[:25]))
 

@@ -2,7 +2,7 @@
 import json
 import unittest
 
-from lib import Dray, Upstream
+from lib import Dray, Served, Upstream
 
 MODEL = "o/gpt-5-codex"
 REASONING = {"type": "reasoning", "id": "rs_0123456789", "summary": [{"type": "summary_text", "text": "think"}], "encrypted_content": "gAAAsealed=="}
@@ -32,18 +32,11 @@ def provider(x):
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
 
-class ResponsesUp(unittest.TestCase):
+class ResponsesUp(Served):
     @classmethod
     def setUpClass(cls):
         cls.up = Upstream(provider)
         cls.dray = Dray(f"providers:\n  o: {{kind: openai, base_url: \"http://127.0.0.1:{cls.up.port}/v1\", api_key: k}}\n")
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def check_second(self, m):
         """The second turn's request has the reasoning, the call and its result, in this order."""

@@ -4,7 +4,7 @@ import os
 import tempfile
 import unittest
 
-from lib import Dray, Upstream, chat, provider, run_dray
+from lib import Dray, Served, Upstream, chat, provider, run_dray
 
 CLASSIFY = ["Classify the sentiment of this review as positive, negative or neutral: 'The room was clean but noisy.'",
             "Is this message spam or not spam? Answer with one word: You have won a prize, click here.",
@@ -18,20 +18,13 @@ NOTHING = ["asdf qwer zxcv", "...", "7"]
 TIERS = ("tiers:\n  light: {targets: [up/small]}\n  mid: {targets: [up/middle]}\n  frontier: {targets: [up/big]}\n")
 
 
-class Policy(unittest.TestCase):
+class Policy(Served):
     @classmethod
     def setUpClass(cls):
         cls.up = Upstream()
         cls.dray = Dray("providers:\n" + provider(cls.up) + TIERS + "models:\n"
                         "  plain: {provider: up, model: plain}\n  moved: {provider: up, model: moved, reroute: always}\n"
                         "labels:\n  - {when: {header.x-team: billing}, set: {task: extract, stakes: high}}\n")
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
 
     def routed(self, text, tier, rule=None, headers=(), **more):
         m = self.dray.call(chat("auto", text, **more), headers=headers)

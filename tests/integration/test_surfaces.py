@@ -1,5 +1,4 @@
 """Surfaces that are no conversations: rerank, audio, images, files: routed by model, passed on, booked in their own units."""
-import json
 import os
 import unittest
 

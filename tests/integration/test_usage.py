@@ -9,12 +9,11 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import unittest
 
 import canon
 import test_cross
-from lib import Client, Dray, ROOT, request_bytes, shared
+from lib import ROOT, Dray, Served, over_connections, request_bytes, shared
 from test_cross import AWS, Replay, question
 
 sys.path.insert(0, os.path.join(ROOT, "tests"))
@@ -235,7 +234,7 @@ def provider_line(up, kind):
     return test_cross.provider_line(up, kind).replace("{kind:", f"{{price: {price_line()}, kind:")
 
 
-class Usage(unittest.TestCase):
+class Usage(Served):
     @classmethod
     def setUpClass(cls):
         cls.records = [r for r in test_cross.load()[0] if r.status < 300 and r.said and not r.said.error]
@@ -244,41 +243,20 @@ class Usage(unittest.TestCase):
         kinds = sorted({r.kind for r in cls.records} | {test_cross.CHAT_ONLY})
         cls.dray = Dray("workers: 2\nproviders:\n" + "".join(provider_line(cls.up, k) for k in kinds), env=AWS)
 
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.dray.stop()
-        finally:
-            cls.up.close()
-
     def ask_all(self, client):
         """{call id: record} of the records that tell their usage, asked for by a client of this dialect."""
-        work, calls, bad, lock = iter([r for r in self.records if self.want[r.id]]), {}, [], threading.Lock()
+        calls, bad = {}, []
 
-        def worker():
-            c = Client(self.dray.port, 120)
-            while True:
-                with lock:
-                    r = next(work, None)
-                if r is None:
-                    c.close()
-                    return
-                path, body = question(client, r.model(client), r.stream)
-                c.send(request_bytes("POST", path, body, {"x-replay-id": r.id}))
-                m = c.answer()
-                with lock:
-                    if m is None or m.status != 200:
-                        bad.append(f"{r.id}: {m and m.body[:200]}")
-                    else:
-                        calls[m.get("x-dray-call-id")] = r
-                if m is None or m.get("connection") == "close":
-                    c.close()
-                    c = Client(self.dray.port, 120)
-        threads = [threading.Thread(target=worker) for _ in range(THREADS)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
+        def ask(c, r):
+            path, body = question(client, r.model(client), r.stream)
+            c.send(request_bytes("POST", path, body, {"x-replay-id": r.id}))
+            m = c.answer()
+            if m is None or m.status != 200:
+                bad.append(f"{r.id}: {m and m.body[:200]}")
+            else:
+                calls[m.get("x-dray-call-id")] = r
+            return m
+        over_connections(self.dray.port, [r for r in self.records if self.want[r.id]], ask, THREADS)
         self.assertFalse(bad, "\n".join(bad[:20]))
         return calls
 
