@@ -316,13 +316,16 @@ static bool parse_instance(const char *name, const char *suffix, uint64_t *insta
     return *end == 0;
 }
 
-bool spool_orphans(struct spool_set *set, void (*each)(void *ctx, uint64_t instance), void *ctx) {
+static DIR *open_folder(const struct spool_set *set) {
     int fd = openat(set->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0) close(fd);
-        return false;
-    }
+    if (!dir && fd >= 0) close(fd);
+    return dir;
+}
+
+bool spool_orphans(struct spool_set *set, void (*each)(void *ctx, uint64_t instance), void *ctx) {
+    DIR *dir = open_folder(set);
+    if (!dir) return false;
     for (struct dirent *d; (d = readdir(dir));) {
         uint64_t instance;
         if (!parse_instance(d->d_name, ".lock", &instance) || instance == set->instance) continue;
@@ -339,12 +342,8 @@ static int name_cmp(const void *a, const void *b) { return strcmp(a, b); }
 
 char (*spool_list(struct spool_set *set, uint64_t instance, size_t *count))[SEGMENT_NAME_MAX] {
     *count = 0;
-    int fd = openat(set->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0) close(fd);
-        return NULL;
-    }
+    DIR *dir = open_folder(set);
+    if (!dir) return NULL;
     char(*list)[SEGMENT_NAME_MAX] = NULL;
     for (struct dirent *d; (d = readdir(dir));) {
         uint64_t of;
@@ -380,12 +379,8 @@ static int newest_first(const void *a, const void *b) {
 static struct aside *list_aside(struct spool_set *set, size_t *count) {
     struct aside *list = NULL;
     *count = 0;
-    int fd = openat(set->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0) close(fd);
-        return NULL;
-    }
+    DIR *dir = open_folder(set);
+    if (!dir) return NULL;
     for (struct dirent *d; (d = readdir(dir));) {
         size_t n = strlen(d->d_name);
         struct stat st;

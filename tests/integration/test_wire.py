@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from lib import (CHAT, Client, Dray, Upstream, chat, chat_stream, events, free_port, gzipped, openai_ok, provider,
+from lib import (CHAT, Client, Dray, Served, Upstream, chat, chat_stream, events, free_port, gzipped, openai_ok, provider,
                  request_bytes, until)
 
 UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
@@ -31,7 +31,7 @@ def config(up, second, dead):
             "  frontier: {targets: [up/big], balance: priority}\n")
 
 
-class Base(unittest.TestCase):
+class Base(Served):
     @classmethod
     def setUpClass(cls):
         cls.up, cls.second = Upstream(), Upstream()
@@ -40,9 +40,8 @@ class Base(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         try:
-            cls.dray.stop()
+            super().tearDownClass()
         finally:
-            cls.up.close()
             cls.second.close()
 
     def setUp(self):
