@@ -1,8 +1,9 @@
 """script/data: from a mirror made here; what is there is not fetched again, what is damaged is, and what is not the pinned
-content is refused."""
+content is refused. And the examples that the shipped model learns from are none of its exam's questions."""
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,26 @@ from lib import ROOT
 def git(folder, *args):
     return subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", folder, *args], check=True,
                           capture_output=True, text=True).stdout.strip()
+
+
+def words(row):
+    return set(re.findall(r"\w+", row["prompt"].lower()))
+
+
+def read_rows(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as f:
+        return [json.loads(line) for line in f if line.strip()]
+
+
+class Exam(unittest.TestCase):
+    def test_nobody_learns_its_questions(self):
+        """No example shares half of its words with a question of the exam."""
+        exam = [(row, words(row)) for row in read_rows("tests", "data", "exam.jsonl")]
+        self.assertEqual(len(exam), 120)
+        for row in read_rows("data", "brain", "examples.jsonl"):
+            mine = words(row)
+            for question, theirs in exam:
+                self.assertLess(len(mine & theirs) / len(mine | theirs), 0.5, f"{row['prompt']!r} is near {question['prompt']!r}")
 
 
 class Data(unittest.TestCase):
