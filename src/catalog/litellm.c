@@ -63,3 +63,17 @@ bool litellm_price(jval model, struct price *p) {
     if (search.type == J_NUMBER) found |= price_parse(search.raw, 1, &p->rate[SERVICE_DEFAULT][USAGE_SEARCH]);
     return found;
 }
+
+str litellm_refused(jval row) {
+    jiter it = json_iter(row);
+    str key;
+    bool esc;
+    jval v;
+    int64_t rate;
+    while (row.type == J_OBJECT && json_next(&it, &key, &esc, &v)) {
+        if (esc || (v.type != J_NUMBER && v.type != J_STRING) || price_parse(v.raw, 1, &rate)) continue;
+        for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
+            if (str_starts(key, str_from(fields[f].field))) return key;
+    }
+    return STR_NONE;
+}

@@ -7,5 +7,8 @@
 
 /* Reads an object of validated text. False when it has no price that is known here; `p` is then all unknown. */
 bool litellm_price(jval row, struct price *p);
+/* The first member that should be a price and is none (negative, a word, beyond all measure), which litellm_price
+ * leaves unknown: its name, a view of the text; STR_NONE when all are good. */
+str litellm_refused(jval row);
 
 #endif

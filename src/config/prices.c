@@ -169,6 +169,10 @@ static bool read_list(struct build *b, const ynode *at, jval root, struct price_
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             if (str_eqz(from.raw, names[i].theirs)) x->provider = str_from(names[i].ours);
         litellm_price(v, &x->price);
+        str refused = litellm_refused(v);
+        if (refused.n)
+            build_warn(b, "prices: %.*s of %.*s is no price: it stays unknown", STR_ARG(str_take(refused, 64)),
+                       STR_ARG(str_take(key, 64)));
         x->price.version = STR("prices");
     }
     if (!l->count) return yaml_fail(b->e, at, "no model with a \"litellm_provider\" is in this file");

@@ -83,6 +83,18 @@ ledger: sqlite:dray.db
         self.assertEqual(code, 1)
         self.assertIn("/nonexistent/dray.yaml", err)
 
+    def test_prices_that_are_none(self):
+        """In a LiteLLM price list: they stay unknown, and check says which."""
+        rows = {"neg": "-1e-6", "word": "0.o1", "huge": 1e30, "good": 1e-6, "text": "6E-07"}
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "list.json")
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({m: {"litellm_provider": "openai", "input_cost_per_token": p, "max_tokens": "many"} for m, p in rows.items()}, f)
+            code, said = self.check(f"prices: {path}\n" + GOOD)
+        self.assertEqual(code, 0, said)
+        for m in rows:
+            self.assertEqual(f"input_cost_per_token of {m} is no price" in said, m in ("neg", "word", "huge"), said)
+
     def test_secrets_are_not_printed(self):
         _, said = self.check(GOOD.replace("sk-x", "sk-very-secret") + "nonsense: 1\n")
         self.assertNotIn("sk-very-secret", said)
