@@ -105,7 +105,7 @@ static void dray_headers(const struct call *c, buf *b) {
     header(b, "x-dray-rule", c->rule);
     if (c->tier.n) header(b, "x-dray-tier", c->tier);
     if (c->difficulty >= 0) {
-        unsigned share = (unsigned)((double)c->difficulty * 1000 + 0.5); /* it is recorded in thousandths */
+        unsigned share = (unsigned)((double)c->difficulty * 1000 + 0.5); /* three decimals; four are recorded */
         char num[5] = {(char)('0' + share / 1000), '.', (char)('0' + share / 100 % 10),
                        (char)('0' + share / 10 % 10), (char)('0' + share % 10)};
         header(b, "x-dray-difficulty", str_make(num, sizeof num));
